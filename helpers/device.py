@@ -1,0 +1,60 @@
+"""Where a lesson computes, and which random numbers it draws. Earned in lesson 01."""
+
+import os
+import random
+
+import numpy as np
+import torch
+
+
+def get_device(name: str | None = None) -> torch.device:
+    """Choose a device: `name`, else the variable `LADDER_DEVICE`, else CUDA, then MPS, then CPU.
+
+    Args:
+        name: "cpu", "mps", "cuda" or "cuda:1"; None to leave the choice to the variable and machine.
+
+    Returns:
+        A device that is there.
+
+    Raises:
+        ValueError: The device asked for is unknown or not there; the message lists those that are.
+    """
+    counts = {
+        "cuda": torch.cuda.is_available() and torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": 1,
+    }
+    name = name or os.environ.get("LADDER_DEVICE") or next(kind for kind in counts if counts[kind])
+    found = [f"{kind}:{i}" for kind in counts for i in range(counts[kind])]
+    if name not in found and f"{name}:0" not in found:
+        raise ValueError(f"no device {name!r} here; choose one of {found} or unset LADDER_DEVICE")
+    return torch.device(name)
+
+
+def set_seed(seed: int) -> None:
+    """Seed the generators of Python, NumPy and torch (CPU and every accelerator) alike.
+
+    Args:
+        seed: A whole number from 0 to 2**32 - 1.
+
+    Raises:
+        ValueError: NumPy takes no seed outside that range.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def describe_device(device: torch.device) -> str:
+    """Say in one line what `device` is, such as "running on cpu (2 threads)".
+
+    Args:
+        device: A device that is there.
+
+    Returns:
+        A line that always begins with "running on", so that a notebook's test can pass over it.
+    """
+    details = f"{torch.get_num_threads()} threads" if device.type == "cpu" else "accelerator"
+    if device.type == "cuda":
+        details = torch.cuda.get_device_name(device)
+    return f"running on {device} ({details})"

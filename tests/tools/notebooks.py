@@ -1,0 +1,429 @@
+"""The notebook tool: run, normalise and check the notebooks, so that git holds them executed.
+
+    python -m tests.tools.notebooks run [NOTEBOOK ...]      execute in order, normalise, write
+    python -m tests.tools.notebooks check [NOTEBOOK ...]    name those that are stale or untidy
+
+Without arguments it takes every notebook. What `run` calls equivalent, and therefore leaves as it
+stands, is what strict nbval accepts: `notebooks/conftest.py` uses the same `sanitize` and `snap`.
+"""
+
+import argparse
+import ast
+import base64
+import copy
+import hashlib
+import io
+import math
+import os
+import re
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import nbformat
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from nbval.plugin import coalesce_streams, transform_streams_for_comparison
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "notebooks"
+CELL_TIMEOUT = 120  # seconds
+
+# Text that moves from one machine or run to the next although nothing is wrong.
+RULES = [
+    # an object's place in memory: <AddBackward0 object at 0x7f…>
+    (r"\b0x[0-9a-f]{6,}\b", "0xADDRESS"),
+    # helpers.device.describe_device
+    (r"running on .*", "running on DEVICE"),
+    # torch says where a tensor lives unless that is the CPU, and wraps the line for it
+    (r",\s+device='(?:cuda|mps)(?::\d+)?'", ""),
+    (r",\n\s+(?=(?:grad_fn|dtype|requires_grad)=)", ", "),
+    # the colours of an exercise's check
+    (r"\x1b\[[\d;]*m", ""),
+]
+
+# Never compared: pictures (bytes differ between font libraries), tracebacks (paths) and counts.
+NOT_COMPARED = {"metadata", "traceback", "output_type", "name", "execution_count", "transient"}
+PICTURES = {"image/png", "image/jpeg"}
+NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*(?:e[-+]?\d+)?|\.\d+|\d+e[-+]?\d+|nan|inf)(?!\w)")
+
+
+def lessons() -> list[Path]:
+    """List the lessons' notebooks in order."""
+    return sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def every_notebook() -> list[Path]:
+    """List every notebook, the solutions after the lessons."""
+    found = NOTEBOOKS.rglob("*.ipynb")
+    return sorted((p for p in found if ".ipynb_checkpoints" not in p.parts), key=_place)
+
+
+def _place(path: Path) -> tuple[int, Path]:
+    return len(path.parts), path
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook.
+
+    Raises:
+        ValueError: The file is no notebook of format 4.
+    """
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:
+        raise ValueError(f"{path} is not a Jupyter notebook: {error}") from error
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook whole or not at all: killed halfway, the old file is untouched."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(serialise(notebook))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def serialise(notebook: NotebookNode) -> str:
+    """Give the text of a notebook's file."""
+    return nbformat.writes(notebook) + "\n"
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Give a cell's tags."""
+    return list(cell.metadata.get("tags", []))
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Give the cells of a notebook that hold code."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+# Comparing outputs
+
+
+def sanitize(text: str) -> str:
+    """Replace what may differ between two good runs by a fixed word."""
+    for pattern, replacement in RULES:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def snap(reference: str, text: str, rtol: float = 0.05, atol: float = 0.02) -> str:
+    """Replace each decimal number of `text` by that of `reference` if the two are close.
+
+    Equal words around equal-enough numbers thus give an equal text; anything else stays different.
+    A tolerance of 5% plus 0.02 is what training results need between one thread and many, and
+    between processors. Whole numbers are exact. NaN and infinity are close to nothing.
+    """
+    wanted, found = NUMBER.findall(reference), NUMBER.findall(text)
+    if NUMBER.sub("#", reference).split() != NUMBER.sub("#", text).split():
+        return text
+    pairs = iter(zip(wanted, found, strict=True))
+
+    def choose(match: re.Match) -> str:
+        old, new = next(pairs)
+        finite = math.isfinite(float(old)) and math.isfinite(float(new))
+        close = finite and abs(float(new) - float(old)) <= atol + rtol * abs(float(old))
+        return old if close else f"{new} (not {old})"
+
+    snapped = NUMBER.sub(choose, text)
+    # a number that became shorter may have moved the spaces beside it
+    return reference if snapped.split() == reference.split() and "nan" not in snapped else snapped
+
+
+def comparable(outputs: list[NotebookNode]) -> dict[str, list]:
+    """Flatten outputs the way nbval compares them: for each kind, the values in order."""
+    values = defaultdict(list)
+    for output in transform_streams_for_comparison(coalesce_streams(copy.deepcopy(outputs))):
+        for key in output.keys() - NOT_COMPARED - {"data"}:
+            values[key].append(sanitize(output[key]))
+        for key, value in output.get("data", {}).items():
+            if key in PICTURES:
+                values["pictures"].append("")  # that there is one counts
+            elif not key.startswith("application/vnd.jupyter.widget"):
+                values[key].append(sanitize(value) if isinstance(value, str) else value)
+    return values
+
+
+def equivalent(old: list[NotebookNode], new: list[NotebookNode], approx: bool) -> bool:
+    """Tell whether strict nbval, which sees `old` stored, accepts `new`."""
+    stored, fresh = comparable(old), comparable(new)
+    if approx and stored.keys() == fresh.keys():
+        for key, values in fresh.items():
+            if key != "pictures" and len(stored[key]) == len(values):
+                pairs = zip(stored[key], values, strict=True)
+                fresh[key] = [snap(a, b) if isinstance(b, str) else b for a, b in pairs]
+    return stored == fresh
+
+
+def pictures(outputs: list[NotebookNode]) -> list[str]:
+    """Give the PNGs among `outputs`."""
+    data = [output.get("data", {}) for output in outputs]
+    return [d["image/png"].strip() for d in data if "image/png" in d]
+
+
+# Normalising
+
+
+def small_png(encoded: str) -> str:
+    """Reduce a base64 PNG to at most 256 colours, which thirds its size and blurs nothing."""
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        if image.mode == "P":
+            return encoded.strip()
+        reduced = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    target = io.BytesIO()
+    reduced.save(target, format="PNG", optimize=True)
+    return base64.b64encode(target.getvalue()).decode()
+
+
+def stamp(notebook: NotebookNode) -> str:
+    """Hash what a notebook's outputs depend on: its code, the helpers it names, the plots' look.
+
+    A stored picture that no longer fits its code is found by this alone, for nbval compares none.
+    """
+    digest = hashlib.sha256((NOTEBOOKS / "matplotlibrc").read_bytes())
+    for cell in code_cells(notebook):
+        digest.update(cell.source.encode())
+        for module, names in _helpers_named(cell.source):
+            for source in _definitions(module, names):
+                digest.update(source.encode())
+    return digest.hexdigest()[:16]
+
+
+def _helpers_named(source: str) -> list[tuple[Path, set[str]]]:
+    """Find what a cell imports from `helpers` and may draw with; checks print what nbval compares."""
+    found = []
+    for node in ast.walk(_parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("helpers."):
+            module = ROOT.joinpath(*node.module.split(".")).with_suffix(".py")
+            if module.is_file():
+                found.append((module, {alias.name for alias in node.names}))
+    return found
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # a magic or a mistake made on purpose
+        return ast.Module([], [])
+
+
+def _definitions(module: Path, names: set[str]) -> list[str]:
+    """Give the source of `names` in `module` and of whatever else there they use, in order."""
+    text = module.read_text(encoding="utf-8")
+    parts = {}
+    for node in ast.parse(text).body:
+        targets = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            parts[node.name] = (ast.get_source_segment(text, node), set(targets))
+        elif isinstance(node, ast.Assign):
+            parts[targets[0]] = (ast.get_source_segment(text, node), set(targets))
+    todo, done = set(names), set()
+    while todo:
+        name = todo.pop()
+        if name in parts and name not in done:
+            done.add(name)
+            todo |= parts[name][1]
+    return [source for name, (source, _) in parts.items() if name in done]
+
+
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Return a copy without anything that changes from run to run or from editor to editor."""
+    notebook = copy.deepcopy(notebook)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        ladder={"stamp": notebook.metadata.get("ladder", {}).get("stamp", "")},
+        language_info={"name": "python"},
+    )
+    seen = set()
+    for cell in notebook.cells:
+        cell.metadata = NotebookNode(tags=sorted(tags(cell))) if tags(cell) else NotebookNode()
+        cell.source = "\n".join(line.rstrip() for line in cell.source.strip("\n").split("\n"))
+        cell.id = _stable_id(cell, seen)
+        seen.add(cell.id)
+        cell.pop("attachments", None) if not cell.get("attachments") else None
+        for output in cell.get("outputs", []):
+            _normalise_output(output, cell.execution_count)
+        if "outputs" in cell:
+            cell.outputs = coalesce_streams(cell.outputs)
+    return notebook
+
+
+def _stable_id(cell: NotebookNode, taken: set[str]) -> str:
+    """Keep a cell's id; give one made from its source where it has none, or another cell's."""
+    name, salt = cell.get("id", ""), 0
+    while not re.fullmatch(r"[\w-]{1,64}", name) or name in taken:
+        name = hashlib.sha256(f"{salt}{cell.source}".encode()).hexdigest()[:8]
+        salt += 1
+    return name
+
+
+def _normalise_output(output: NotebookNode, count: int | None) -> None:
+    colour = re.compile(r"\x1b\[[\d;]*m")
+    if "metadata" in output:
+        output.metadata = NotebookNode()
+    if output.output_type == "execute_result":
+        output.execution_count = count
+    if output.output_type == "stream":
+        output.text = colour.sub("", output.text)
+    if output.output_type == "error":
+        output.evalue = colour.sub("", output.evalue)
+        output.traceback = [colour.sub("", line) for line in output.traceback]
+    data = output.get("data", {})
+    for kind in [kind for kind in data if kind.startswith("application/vnd.jupyter.widget")]:
+        del data[kind]
+    if "image/png" in data:
+        data["image/png"] = small_png(data["image/png"])
+
+
+# Running
+
+
+class Failed(Exception):
+    """A notebook did not run to its end; the message names the cell."""
+
+
+def execute(notebook: NotebookNode, folder: Path = NOTEBOOKS) -> dict[str, float]:
+    """Run every cell in order in a fresh kernel, storing the outputs in `notebook`.
+
+    Args:
+        notebook: Changed in place.
+        folder: The kernel's working directory.
+
+    Returns:
+        "total" and "slowest" cell in seconds, and "memory", the kernel's peak in MiB.
+
+    Raises:
+        Failed: A cell raised without the tag `raises-exception`, hung, or its kernel died.
+    """
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_TIMEOUT,
+        kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+    )
+    seconds, index = [], 0
+    began = time.perf_counter()
+    try:
+        with client.setup_kernel():
+            for index, cell in enumerate(notebook.cells):
+                start = time.perf_counter()
+                client.execute_cell(cell, index)
+                seconds.append(time.perf_counter() - start)
+            memory = _peak_memory(client)
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise Failed(f"cell {index}: {error}") from error
+    total = time.perf_counter() - began
+    return {"total": total, "slowest": max(seconds, default=0.0), "memory": memory}
+
+
+def _peak_memory(client: NotebookClient) -> float:
+    probe = "__import__('resource').getrusage(__import__('resource').RUSAGE_SELF).ru_maxrss"
+
+    async def ask() -> dict:
+        expressions = {"peak": probe}
+        return await client.kc.execute("", silent=True, user_expressions=expressions, reply=True)
+
+    reply = run_sync(ask)()
+    value = reply["content"]["user_expressions"]["peak"]
+    kib = float(value["data"]["text/plain"]) if value["status"] == "ok" else math.nan
+    return kib / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def run(path: Path) -> dict[str, float]:
+    """Execute and normalise the notebook at `path`, keeping each output that still holds.
+
+    Returns:
+        What `execute` measured, and "changed": 1.0 if the file was written, else 0.0.
+
+    Raises:
+        Failed: It did not run to its end; the file stays as it was.
+        ValueError: The file is no notebook.
+    """
+    old = read(path)
+    new = normalise(old)
+    for cell in code_cells(new):
+        cell.outputs, cell.execution_count = [], None
+    measured = execute(new, path.parent)
+    new.metadata["ladder"] = {"stamp": stamp(new)}
+    new = normalise(new)
+    same_code = old.metadata.get("ladder", {}).get("stamp") == new.metadata["ladder"]["stamp"]
+    stored = {cell.get("id"): cell for cell in code_cells(normalise(old))}
+    for cell in code_cells(new):
+        before = stored.get(cell.id)
+        if before is None or before.source != cell.source or before.execution_count is None:
+            continue
+        same_pictures = pictures(before.outputs) == pictures(cell.outputs)
+        approx = "approx-output" in tags(cell)
+        ignored = "nbval-ignore-output" in tags(cell) and before.outputs
+        if (same_code or same_pictures) and (
+            ignored or equivalent(before.outputs, cell.outputs, approx)
+        ):
+            cell.outputs = before.outputs
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = cell.execution_count
+    changed = serialise(new) != path.read_text(encoding="utf-8")
+    if changed:
+        write(new, path)
+    return measured | {"changed": float(changed)}
+
+
+def problems(path: Path) -> list[str]:
+    """Say what keeps the notebook at `path` from being committed; nothing, if all is well."""
+    notebook = read(path)
+    found = []
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        found.append("its cells were not run in order from a fresh kernel")
+    if notebook.metadata.get("ladder", {}).get("stamp") != stamp(notebook):
+        found.append("it is stale: its code, or a helper that it imports, changed since it was run")
+    if path.read_text(encoding="utf-8") != serialise(normalise(notebook)):
+        found.append("it is not normalised")
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.notebooks", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("command", choices=["run", "check"])
+    parser.add_argument("notebooks", nargs="*", type=Path)
+    chosen = parser.parse_args(arguments)
+    failed = 0
+    for path in [p.resolve() for p in chosen.notebooks] or every_notebook():
+        try:
+            if chosen.command == "check":
+                found = problems(path)
+                failed += bool(found)
+                for problem in found:
+                    print(f"{path.name}: {problem}; cure: make notebooks")
+                continue
+            got = run(path)
+        except (Failed, ValueError, OSError) as error:
+            failed += 1
+            print(f"{path.name}: {error}", file=sys.stderr)
+        else:
+            print(
+                f"{path.name}: {got['total']:.1f} s, slowest cell {got['slowest']:.1f} s, "
+                f"peak {got['memory']:.0f} MiB, {'written' if got['changed'] else 'unchanged'}"
+            )
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

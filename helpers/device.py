@@ -11,7 +11,7 @@ def get_device(name: str | None = None) -> torch.device:
     """Choose a device: `name`, else the variable `LADDER_DEVICE`, else CUDA, then MPS, then CPU.
 
     Args:
-        name: "cpu", "mps", "cuda" or "cuda:1"; None to leave the choice to the variable and machine.
+        name: "cpu", "mps", "cuda" or "cuda:1"; None leaves it to the variable and the machine.
 
     Returns:
         A device that is there.

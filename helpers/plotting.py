@@ -1,1 +1,1 @@
-"""Figures that the lessons share. Each returns the figure's axes, so that a lesson can add to it."""
+"""Figures that the lessons share. Each returns its axes, so that a lesson can add to them."""

@@ -199,7 +199,8 @@ def _describe_error(error: Exception, function: Callable, asked: str) -> str:
             line = trace.tb_lineno - function.__code__.co_firstlineno + 1
         trace = trace.tb_next
     if line is None and isinstance(error, TypeError):
-        return f"it could not be called ({error}); keep the stub's parameters\n  called with {asked}"
+        say = f"it could not be called ({error}); keep the stub's parameters"
+        return f"{say}\n  called with {asked}"
     where = f" in line {line} of your function" if line else ""
     return f"{type(error).__name__}{where}: {error}\n  called with {asked}"
 

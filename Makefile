@@ -1,0 +1,67 @@
+# Two commands matter: `make lab` and `make test`. Both install what is missing first.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Override on the command line:  make lab PYTHON=python3.12   make lab PORT=9000
+PYTHON ?= python3
+PORT ?= 8888
+# An index of CPU-only (or other) torch builds; README.md, "Without a GPU on Linux".
+TORCH_INDEX ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RUN := $(BIN)/python -m
+
+.PHONY: help setup lab test notebooks lint doctor clean
+
+help: ## list the targets
+	@echo "PyTorch Ladder: make TARGET"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1	\2/p' Makefile | expand -t 14
+
+setup: $(READY) ## create .venv with the versions of constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	@for python in "$(PYTHON)" python3.14 python3.13 python3.12 python3.11 none; do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	done; \
+	if [ "$$python" = none ]; then \
+	    echo "No Python 3.11 or newer found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
+	    exit 1; \
+	fi; \
+	"$$python" -m venv $(VENV) || { \
+	    echo "Python could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv" >&2; \
+	    rm -rf $(VENV); exit 1; \
+	}
+	@if [ -n "$(TORCH_INDEX)" ]; then \
+	    $(RUN) pip install --quiet -c constraints.txt --index-url "$(TORCH_INDEX)" torch torchvision; \
+	fi
+	@echo "Installing into $(VENV): about 5 GB, a few minutes the first time."
+	$(RUN) pip install --quiet -c constraints.txt -e .
+	@touch $(READY)
+
+lab: $(READY) ## open JupyterLab on notebooks/ (without a screen: print its address)
+	@flags=; \
+	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then flags=--no-browser; fi; \
+	if [ "$$(id -u)" = 0 ]; then flags="$$flags --allow-root"; fi; \
+	exec $(RUN) jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks $$flags
+
+test: $(READY) ## run everything that CI runs
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) pytest -n logical --maxprocesses 4
+
+notebooks: $(READY) ## run and normalise every notebook, or NOTEBOOK=notebooks/01_tensors.ipynb
+	$(RUN) tests.tools.notebooks run $(NOTEBOOK)
+
+lint: $(READY) ## lint and format the Python files
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+doctor: $(READY) ## say whether this machine can run the lessons, and what to do if not
+	@$(RUN) helpers.doctor
+
+clean: ## remove .venv, caches and what the lessons wrote
+	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	git clean -fdXq data runs

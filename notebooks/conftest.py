@@ -1,0 +1,51 @@
+"""Make nbval as strict as this series wants it. For the tests; learners need not read it."""
+
+import os
+
+import pytest
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+from tests.tools.notebooks import RULES, snap_outputs, tags
+
+# Several workers that each use every core slow each other down several times over.
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if workers > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+
+compare_exactly = IPyNbCell.compare_outputs
+run_cell = IPyNbCell.runtest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse nbval's lax mode, which would win over the strict one without a word."""
+    if config.option.nbval_lax:
+        raise pytest.UsageError("--nbval-lax compares no output; leave it out")
+    if not config.option.nbval:
+        raise pytest.UsageError("the notebooks are tested with --nbval; see pyproject.toml")
+
+
+def use_our_rules(file: IPyNbFile) -> None:
+    """Sanitise by the notebook tool's rules instead of a file, which nbval reads leniently."""
+    file.sanitize_patterns.update(RULES)
+
+
+def compare_outputs(cell: IPyNbCell, test: list, ref: list, skip_compare: tuple | None = None):
+    """Compare as nbval does, but with a tolerance for numbers in a cell tagged approx-output."""
+    if "approx-output" in tags(cell.cell):
+        test = snap_outputs(ref, test)
+    return compare_exactly(cell, test, ref, skip_compare)
+
+
+def runtest(cell: IPyNbCell) -> None:
+    """Run a cell as nbval does; fail where nbval would pass without having compared anything."""
+    if cell.cell.execution_count is None:
+        cell.raise_cell_error("This cell was never executed; run: make notebooks")
+    run_cell(cell)
+    raised = any(output["output_type"] == "error" for output in cell.test_outputs)
+    if "raises-exception" in tags(cell.cell) and not raised:
+        cell.raise_cell_error("This cell is tagged raises-exception, but raised nothing")
+
+
+IPyNbFile.setup_sanitize_files = use_our_rules
+IPyNbCell.compare_outputs = compare_outputs
+IPyNbCell.runtest = runtest

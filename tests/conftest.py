@@ -1,0 +1,59 @@
+"""What several test modules need."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+
+from tests.tools.notebooks import ROOT
+
+
+def cell(source: str, *tags: str) -> NotebookNode:
+    """Make a code cell."""
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def prose(source: str) -> NotebookNode:
+    """Make a markdown cell."""
+    return nbformat.v4.new_markdown_cell(source)
+
+
+def book(*cells: NotebookNode) -> NotebookNode:
+    """Make a notebook."""
+    return nbformat.v4.new_notebook(cells=list(cells))
+
+
+def run_python(*arguments: str | Path, cwd: Path = ROOT, **variables: str | None):
+    """Run this Python in a process of its own; a variable given as None is unset."""
+    environment = {**os.environ, **{k: v for k, v in variables.items() if v is not None}}
+    for name in [name for name, value in variables.items() if value is None]:
+        environment.pop(name, None)
+    for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
+        environment.pop(name)  # a pytest inside a pytest is not one of its workers
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=600,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="session")
+def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty repository that tests its notebooks by our rules."""
+    root = tmp_path_factory.mktemp("miniature")
+    (root / "notebooks").mkdir()
+    shutil.copy(ROOT / "pyproject.toml", root)
+    shutil.copy(ROOT / "notebooks" / "conftest.py", root / "notebooks")
+    shutil.copy(ROOT / "notebooks" / "matplotlibrc", root / "notebooks")
+    return root

@@ -1,0 +1,118 @@
+"""Canaries: notebooks broken on purpose. The run over them must turn red, each for its reason."""
+
+import copy
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import nbformat
+import pytest
+
+from tests.conftest import book, cell, run_python
+from tests.tools.notebooks import ROOT, every_notebook, execute, normalise, read
+
+PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+
+
+def executed(*cells):
+    """Make a notebook and run it."""
+    notebook = book(*cells)
+    execute(notebook, ROOT / "notebooks")
+    return normalise(notebook)
+
+
+def edited(notebook, index, **changes):
+    """Change fields of one cell."""
+    notebook = copy.deepcopy(notebook)
+    notebook.cells[index].update(changes)
+    return notebook
+
+
+def canaries():
+    """Make notebooks: name -> (notebook, what the failure must say, or None where it must pass)."""
+    words = executed(cell("print('two words')"), cell("1 + 1"))
+    number = executed(cell("print('loss', 0.5, 'after', 10, 'steps')", "approx-output"))
+    raises = executed(cell("1 / 0", "raises-exception"))
+    plot = executed(cell(PLOT))
+
+    def says(source):
+        return edited(number, 0, source=source)
+
+    unraised = edited(raises, 0, source="1 / 1")
+    never_raised = executed(cell("1 / 1", "raises-exception"))
+    return {
+        "good_words": (words, None),
+        "good_number": (says("print('loss', 0.53, 'after', 10, 'steps')"), None),
+        "good_error": (raises, None),
+        "good_plot": (plot, None),
+        "wrong_text": (edited(words, 0, source="print('two wards')"), "outputs differ"),
+        "wrong_result": (edited(words, 1, source="1 + 2"), "outputs differ"),
+        "missing_output": (edited(words, 0, outputs=[]), "outputs differ"),
+        "vanished_output": (edited(words, 1, source="x = 1 + 1"), "outputs differ"),
+        "number_too_far": (says("print('loss', 0.56, 'after', 10, 'steps')"), "outputs differ"),
+        "number_is_nan": (says("print('loss', float('nan'), 'after', 10, 'steps')"), "differ"),
+        "whole_number": (says("print('loss', 0.5, 'after', 11, 'steps')"), "outputs differ"),
+        "words_beside_number": (says("print('error', 0.5, 'after', 10, 'steps')"), "differ"),
+        "missing_plot": (edited(plot, 0, source=PLOT.replace("plt.plot", "len")), "differ"),
+        "warning": (edited(words, 1, source="import warnings; warnings.warn('w'); 2"), "differ"),
+        "not_executed": (edited(words, 0, execution_count=None, outputs=[]), "never executed"),
+        "untagged_error": (edited(words, 0, source="1 / 0"), "caused an exception"),
+        "tagged_now_silent": (unraised, "outputs differ"),
+        "tagged_never_raised": (never_raised, "raised nothing"),
+        "other_error": (edited(raises, 0, source="int('x')"), "outputs differ"),
+        "kernel_dies": (edited(words, 0, source="import os; os._exit(1)"), ""),
+        "hangs": (edited(words, 0, source="import time; time.sleep(60)"), "Timeout"),
+    }
+
+
+@pytest.fixture(scope="module")
+def flock(miniature: Path):
+    """Write the canaries into a miniature repository."""
+    made = canaries()
+    for name, (notebook, _) in made.items():
+        nbformat.write(notebook, miniature / "notebooks" / f"{name}.ipynb")
+    return miniature, {name: says for name, (_, says) in made.items()}
+
+
+def verdicts(root: Path, *options: str) -> dict[str, tuple[str, str]]:
+    """Test the notebooks under `root`: name -> (passed or failed, why)."""
+    report = root / "report.xml"
+    short = "--nbval-cell-timeout=4"
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", short, f"--junitxml={report}"]
+    run_python(*command, *options, cwd=root, PYTHONPATH=str(ROOT))
+    found = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        name = re.search(r"(\w+)(\.ipynb|$)", case.get("classname"))[1]
+        wrong = [part for kind in ("failure", "error") for part in case.iter(kind)]
+        if wrong:
+            found[name] = ("failed", wrong[0].text or "")
+        else:
+            found.setdefault(name, ("passed", ""))
+    return found
+
+
+@pytest.mark.parametrize("options", [("-n0",), ("-n2",)], ids=["one process", "two workers"])
+def test_each_canary_gets_its_verdict(flock, options):
+    root, expected = flock
+    found = verdicts(root, *options)
+    assert {name: verdict for name, (verdict, _) in found.items()} == {
+        name: "passed" if says is None else "failed" for name, says in expected.items()
+    }
+    for name, says in expected.items():
+        assert (says or "") in found[name][1], name
+
+
+def test_lax_is_refused(miniature):
+    result = run_python("-m", "pytest", "--nbval-lax", cwd=miniature, PYTHONPATH=str(ROOT))
+    assert result.returncode == 4
+    assert "--nbval-lax compares no output" in result.stderr
+
+
+@pytest.mark.parametrize("folder", [ROOT, ROOT / "notebooks"], ids=["root", "notebooks"])
+def test_the_plain_command_collects_every_cell_of_every_notebook(folder):
+    result = run_python("-m", "pytest", "--collect-only", "-q", "-n0", cwd=folder)
+    listed = re.findall(r"(\S+\.ipynb)::(Cell \d+)", result.stdout)
+    for path in every_notebook():
+        cells = sum(c.cell_type == "code" for c in read(path).cells)
+        name = path.relative_to(ROOT).as_posix()
+        assert [f"Cell {i}" for i in range(cells)] == [c for n, c in listed if n == name], name

@@ -24,7 +24,8 @@ def get_device(name: str | None = None) -> torch.device:
         "mps": torch.backends.mps.is_available(),
         "cpu": 1,
     }
-    name = name or os.environ.get("LADDER_DEVICE") or next(kind for kind in counts if counts[kind])
+    best = next(kind for kind in counts if counts[kind])
+    name = str(name or os.environ.get("LADDER_DEVICE") or best)
     found = [f"{kind}:{i}" for kind in counts for i in range(counts[kind])]
     if name not in found and f"{name}:0" not in found:
         raise ValueError(f"no device {name!r} here; choose one of {found} or unset LADDER_DEVICE")

@@ -140,7 +140,7 @@ def snap(reference: str, text: str, rtol: float = 0.05, atol: float = 0.02) -> s
 
     snapped = NUMBER.sub(choose, text)
     # a number that became shorter may have moved the spaces beside it
-    return reference if snapped.split() == reference.split() and "nan" not in snapped else snapped
+    return reference if snapped.split() == reference.split() else snapped
 
 
 def snap_outputs(stored: list[NotebookNode], fresh: list[NotebookNode]) -> list[NotebookNode]:

@@ -1,0 +1,287 @@
+"""One list of dependencies; light helpers; a tidy top level; a Makefile that does what it says."""
+
+import ast
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.error
+import urllib.request
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from tests.conftest import run_python
+from tests.tools.notebooks import ROOT, code_cells, every_notebook, read
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
+PINS = dict(
+    line.split("==")
+    for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+)
+MODULES = [
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in sorted((ROOT / "helpers").rglob("*.py"))
+]
+# What we import under another name than the one it is installed by.
+INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+# What comes with a package of ours and is part of what that package is for.
+PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging"}
+
+
+def test_conda_installs_the_same_ranges_and_versions():
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *names, pip = conda["dependencies"]
+    assert names == [f"python{PROJECT['requires-python']}", "pip"]
+    constraints, *packages, project = pip["pip"]
+    assert packages == PROJECT["dependencies"]
+    assert (constraints, project) == ("-c constraints.txt", "-e .")
+
+
+@pytest.mark.parametrize("wanted", RANGES, ids=lambda wanted: wanted.name)
+def test_the_pinned_version_is_in_range_and_installed(wanted):
+    assert wanted.specifier.contains(PINS[wanted.name])
+    assert version(wanted.name).partition("+")[0] == PINS[wanted.name]
+
+
+def imported(source: str) -> set[str]:
+    """Name the packages that code imports."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found - set(sys.stdlib_module_names) - {"helpers", "tests"}
+
+
+def test_everything_imported_is_declared():
+    sources = [path.read_text(encoding="utf-8") for path in ROOT.glob("helpers/**/*.py")]
+    sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*.py")]
+    sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tests/tools/*.py")]
+    for path in every_notebook():
+        sources += [cell.source for cell in code_cells(read(path)) if "%" not in cell.source]
+    names = set().union(*map(imported, sources))
+    assert {INSTALLED_AS.get(name, name) for name in names - PART_OF} <= {w.name for w in RANGES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_helper_imports_nothing_beyond_torch_and_matplotlib(module):
+    source = f"""
+import sys, torch, matplotlib.pyplot
+before = set(sys.modules)
+import {module}
+new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
+print(sorted(new - set(sys.stdlib_module_names) - {{"helpers"}}))
+"""
+    result = run_python("-c", source)
+    assert result.stdout == "[]\n", result.stderr
+
+
+def test_the_package_lists_every_folder_of_helpers():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = {name.rpartition(".")[0] for name in MODULES if "." in name} - {""}
+    assert set(project["tool"]["setuptools"]["packages"]) == folders | {"helpers.checks"}
+
+
+def test_the_top_level_is_the_house():
+    house = set("notebooks helpers data runs tests environment.yml pyproject.toml".split())
+    house |= set("README.md Makefile constraints.txt LICENSE".split())
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
+    found = {name.partition("/")[0] for name in tracked}
+    assert {name for name in found if not name.startswith(".")} <= house
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert commands[-1] == "make test"
+    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+# The Makefile, in a folder of its own with a Python that only notes what it is asked.
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+FAKE = """#!/bin/sh
+echo "$0 $*" >> "$LOG"
+case "$*" in
+    "-m venv .venv") {venv} ;;
+    -c*) exit {old} ;;
+esac
+"""
+
+
+class Workshop:
+    """A copy of the Makefile with a fake Python."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "with space ü"
+        self.tools = folder / "tools"
+        self.folder.mkdir()
+        self.tools.mkdir()
+        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+            shutil.copy(ROOT / name, self.folder)
+        for tool in "make sh sed expand uname id touch rm mkdir cp echo cat".split():
+            (self.tools / tool).symlink_to(shutil.which(tool))
+        self.python("python3")
+
+    def python(self, name: str, old: int = 0, venv: str | None = None) -> None:
+        """Put a fake Python there: too old if `old` is 1."""
+        venv = venv or 'mkdir -p .venv/bin && rm -f .venv/bin/python && cp "$0" .venv/bin/python'
+        (self.tools / name).write_text(FAKE.format(old=old, venv=venv))
+        (self.tools / name).chmod(0o755)
+
+    def make(self, *arguments: str, **variables: str):
+        """Run make: its result, and what Python was asked."""
+        log = self.folder / "log"
+        log.write_text("")
+        environment = {"PATH": str(self.tools), "LOG": str(log), "HOME": "/", **variables}
+        result = subprocess.run(
+            ["make", *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return result, log.read_text()
+
+
+@pytest.fixture
+def workshop(tmp_path):
+    return Workshop(tmp_path)
+
+
+@needs_make
+def test_make_alone_lists_every_target(workshop):
+    listed, asked = workshop.make()
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+    assert {line.split()[0] for line in listed.stdout.splitlines()[1:]} == set(targets)
+    assert asked == ""
+
+
+@needs_make
+@pytest.mark.parametrize("target", ["lab", "test", "doctor", "notebooks", "lint"])
+def test_the_first_run_installs_and_the_second_does_not(workshop, target):
+    first, asked = workshop.make(target)
+    assert first.returncode == 0, first.stderr
+    assert "-m pip install --quiet -c constraints.txt -e ." in asked
+    second, asked = workshop.make(target)
+    assert second.returncode == 0
+    assert "pip" not in asked
+    assert asked
+
+
+@needs_make
+def test_changed_dependencies_are_installed_anew(workshop):
+    workshop.make("setup")
+    later = time.time() + 5
+    os.utime(workshop.folder / "constraints.txt", (later, later))
+    assert "pip install" in workshop.make("setup")[1]
+
+
+@needs_make
+def test_a_failed_install_is_tried_again(workshop):
+    workshop.python("python3", venv='mkdir -p .venv/bin && printf "exit 1" > .venv/bin/python')
+    assert workshop.make("setup")[0].returncode != 0
+    workshop.python("python3")
+    assert "pip install" in workshop.make("setup")[1]
+
+
+@needs_make
+def test_a_newer_python_is_found_where_python3_is_too_old(workshop):
+    workshop.python("python3", old=1)
+    workshop.python("python3.12")
+    result, asked = workshop.make("setup")
+    assert result.returncode == 0
+    assert "tools/python3.12 -m venv .venv" in asked
+
+
+@needs_make
+def test_no_python_is_said_clearly(workshop):
+    workshop.python("python3", old=1)
+    result, _ = workshop.make("lab")
+    assert result.returncode != 0
+    assert "No Python 3.11 or newer found" in result.stderr
+    assert not (workshop.folder / ".venv").exists()
+
+
+@needs_make
+def test_a_python_without_venv_is_said_clearly(workshop):
+    workshop.python("python3", venv="exit 1")
+    result, _ = workshop.make("setup")
+    assert result.returncode != 0
+    assert "python3-venv" in result.stderr
+
+
+@needs_make
+def test_another_index_of_torch_comes_first(workshop):
+    _, asked = workshop.make("setup", "TORCH_INDEX=file:///wheels")
+    installs = [line for line in asked.splitlines() if "pip install" in line]
+    assert installs[0].endswith("--index-url file:///wheels torch torchvision")
+    assert installs[1].endswith("-e .")
+
+
+@needs_make
+def test_lab_opens_a_browser_only_where_there_is_a_screen(workshop):
+    if sys.platform == "darwin":
+        pytest.skip("a Mac has a screen")
+    assert "--no-browser" in workshop.make("lab")[1]
+    assert "--no-browser" not in workshop.make("lab", DISPLAY=":0")[1]
+    assert "--no-browser" not in workshop.make("lab", WAYLAND_DISPLAY="wayland-0")[1]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@needs_make
+def test_lab_serves_the_notebooks_on_loopback_behind_a_token(tmp_path):
+    port = free_port()
+    private = ["CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"]
+    environment = {**os.environ, **{f"JUPYTER_{name}": str(tmp_path / name) for name in private}}
+    environment |= {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
+    log = tmp_path / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [*command, f"PORT={port}"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        for _ in range(300):
+            printed = re.search(rf"(http://127\.0\.0\.1:{port})/lab\?token=(\w+)", log.read_text())
+            if printed or server.poll() is not None:
+                break
+            time.sleep(0.2)
+        assert printed, log.read_text()
+        address, token = printed.groups()
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(f"{address}/api/contents", timeout=20)
+        listed = urllib.request.urlopen(f"{address}/api/contents?token={token}", timeout=20).read()
+        for path in every_notebook():
+            if path.parent.name == "notebooks":
+                assert path.name in listed.decode()
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)

@@ -36,7 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	@if [ -n "$(TORCH_INDEX)" ]; then \
 	    $(RUN) pip install --quiet -c constraints.txt --index-url "$(TORCH_INDEX)" torch torchvision; \
 	fi
-	@echo "Installing into $(VENV): about 5 GB, a few minutes the first time."
+	@echo "Installing into $(VENV): about 6 GB, a few minutes the first time."
 	$(RUN) pip install --quiet -c constraints.txt -e .
 	@touch $(READY)
 

@@ -1,11 +1,13 @@
 """Make nbval as strict as this series wants it. For the tests; learners need not read it."""
 
 import os
+import time
+from collections.abc import Iterator
 
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tests.tools.notebooks import RULES, snap_outputs, tags
+from tests.tools.notebooks import RULES, over_budget, peak_memory, snap_outputs, stated, tags
 
 # Several workers that each use every core slow each other down several times over.
 workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -14,6 +16,7 @@ if workers > 1:
 
 compare_exactly = IPyNbCell.compare_outputs
 run_cell = IPyNbCell.runtest
+collect_cells = IPyNbFile.collect
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,12 +43,40 @@ def runtest(cell: IPyNbCell) -> None:
     """Run a cell as nbval does; fail where nbval would pass without having compared anything."""
     if cell.cell.execution_count is None:
         cell.raise_cell_error("This cell was never executed; run: make notebooks")
-    run_cell(cell)
+    began = time.perf_counter()
+    try:
+        run_cell(cell)
+    finally:
+        cell.parent.seconds.append(time.perf_counter() - began)
     raised = any(output["output_type"] == "error" for output in cell.test_outputs)
     if "raises-exception" in tags(cell.cell) and not raised:
         cell.raise_cell_error("This cell is tagged raises-exception, but raised nothing")
 
 
+class Budget(pytest.Item):
+    """What a notebook's cells took in this run, against what a lesson may take."""
+
+    def runtest(self) -> None:
+        """Compare the times and the kernel's peak memory with the budget."""
+        manager = getattr(self.parent.kernel, "km", None)  # gone once nbval has stopped the kernel
+        peak = peak_memory(manager.provisioner.pid) if manager and manager.is_alive() else 0
+        found = over_budget(self.parent.seconds, peak, stated(self.parent.nb))
+        if found:
+            pytest.fail("; ".join(found), pytrace=False)
+
+    def reportinfo(self) -> tuple:
+        """Say where this is, for pytest's report."""
+        return self.path, 0, f"{self.path.name}::budget"
+
+
+def collect(file: IPyNbFile) -> Iterator[pytest.Item]:
+    """Collect the cells, and after them the budget."""
+    file.seconds = []
+    yield from collect_cells(file)
+    yield Budget.from_parent(file, name="budget")
+
+
+IPyNbFile.collect = collect
 IPyNbFile.setup_sanitize_files = use_our_rules
 IPyNbCell.compare_outputs = compare_outputs
 IPyNbCell.runtest = runtest

@@ -49,11 +49,21 @@ def run_python(*arguments: str | Path, cwd: Path = ROOT, **variables: str | None
 
 
 @pytest.fixture(scope="session")
-def miniature(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make an empty repository that tests its notebooks by our rules."""
-    root = tmp_path_factory.mktemp("miniature")
-    (root / "notebooks").mkdir()
-    shutil.copy(ROOT / "pyproject.toml", root)
-    shutil.copy(ROOT / "notebooks" / "conftest.py", root / "notebooks")
-    shutil.copy(ROOT / "notebooks" / "matplotlibrc", root / "notebooks")
-    return root
+def make_miniature(tmp_path_factory: pytest.TempPathFactory):
+    """Give a function that makes an empty repository which tests its notebooks by our rules."""
+
+    def make() -> Path:
+        root = tmp_path_factory.mktemp("miniature")
+        (root / "notebooks").mkdir()
+        shutil.copy(ROOT / "pyproject.toml", root)
+        for name in ("conftest.py", "matplotlibrc"):
+            shutil.copy(ROOT / "notebooks" / name, root / "notebooks")
+        return root
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def miniature(make_miniature) -> Path:
+    """Make one such repository."""
+    return make_miniature()

@@ -9,8 +9,9 @@ import nbformat
 import pytest
 
 from tests.conftest import book, cell, run_python
-from tests.tools.notebooks import ROOT, every_notebook, execute, normalise, read
+from tests.tools.notebooks import ROOT, every_notebook, execute, normalise, over_budget, read
 
+HOG = "hog = b'x' * (1600 * 2**20)"
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
 
 
@@ -60,46 +61,84 @@ def canaries():
         "tagged_now_silent": (unraised, "outputs differ"),
         "tagged_never_raised": (never_raised, "raised nothing"),
         "other_error": (edited(raises, 0, source="int('x')"), "outputs differ"),
+        "too_much_memory": (edited(words, 1, source=f"{HOG}; 2"), "may take 1536 MiB"),
+    }
+
+
+def slow_canaries():
+    """Make those that nbval must wait for."""
+    words = executed(cell("print('two words')"), cell("1 + 1"))
+    return {
         "kernel_dies": (edited(words, 0, source="import os; os._exit(1)"), ""),
         "hangs": (edited(words, 0, source="import time; time.sleep(60)"), "Timeout"),
     }
 
 
-@pytest.fixture(scope="module")
-def flock(miniature: Path):
-    """Write the canaries into a miniature repository."""
-    made = canaries()
-    for name, (notebook, _) in made.items():
-        nbformat.write(notebook, miniature / "notebooks" / f"{name}.ipynb")
-    return miniature, {name: says for name, (_, says) in made.items()}
-
-
 def verdicts(root: Path, *options: str) -> dict[str, tuple[str, str]]:
     """Test the notebooks under `root`: name -> (passed or failed, why)."""
     report = root / "report.xml"
-    short = "--nbval-cell-timeout=4"
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", short, f"--junitxml={report}"]
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"]
     run_python(*command, *options, cwd=root, PYTHONPATH=str(ROOT))
     found = {}
     for case in ElementTree.parse(report).iter("testcase"):
         name = re.search(r"(\w+)(\.ipynb|$)", case.get("classname"))[1]
         wrong = [part for kind in ("failure", "error") for part in case.iter(kind)]
         if wrong:
-            found[name] = ("failed", wrong[0].text or "")
+            why = found.get(name, ("", ""))[1] + (wrong[0].text or "")
+            found[name] = ("failed", why)
         else:
             found.setdefault(name, ("passed", ""))
     return found
 
 
-@pytest.mark.parametrize("options", [("-n0",), ("-n2",)], ids=["one process", "two workers"])
-def test_each_canary_gets_its_verdict(flock, options):
-    root, expected = flock
-    found = verdicts(root, *options)
+@pytest.fixture(scope="module")
+def flock(miniature: Path):
+    """Write the canaries into a miniature repository."""
+    return release(canaries(), miniature)
+
+
+def release(made: dict, root: Path):
+    """Write canaries: where, and for each what must be said of it."""
+    for name, (notebook, _) in made.items():
+        nbformat.write(notebook, root / "notebooks" / f"{name}.ipynb")
+    return root, {name: says for name, (_, says) in made.items()}
+
+
+def compare(found: dict, expected: dict) -> None:
+    """Every canary has its verdict, and each that fails says why."""
     assert {name: verdict for name, (verdict, _) in found.items()} == {
         name: "passed" if says is None else "failed" for name, says in expected.items()
     }
     for name, says in expected.items():
         assert (says or "") in found[name][1], name
+
+
+@pytest.mark.parametrize("options", [("-n0",), ("-n2",)], ids=["one process", "two workers"])
+def test_each_canary_gets_its_verdict(flock, options):
+    root, expected = flock
+    compare(verdicts(root, *options), expected)
+
+
+def test_a_hanging_cell_and_a_dead_kernel_turn_the_run_red(make_miniature):
+    root, expected = release(slow_canaries(), make_miniature())
+    compare(verdicts(root, "-n2", "--nbval-cell-timeout=5"), expected)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "peak", "stated", "says"),
+    [
+        ([29, 29, 29], 1500, 30, None),
+        ([8, 8, 8], 100, 5, None),
+        ([16, 16], 100, 10, "it ran 32 s and says about 10 s"),
+        ([29, 29, 29, 29], 100, 30, "it ran 116 s and says about 30 s"),
+        ([31], 100, 30, "a cell ran 31 s"),
+        ([1], 1600, 30, "its kernel took 1600 MiB"),
+        ([1], 100, 31, "a lesson may run 30 s"),
+    ],
+)
+def test_the_budget_is_held(seconds, peak, stated, says):
+    found = over_budget(seconds, peak, stated)
+    assert found == [] if says is None else says in found[0]
 
 
 def test_lax_is_refused(miniature):

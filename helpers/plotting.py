@@ -1,1 +1,289 @@
 """Figures that the lessons share. Each returns its axes, so that a lesson can add to them."""
+
+import re
+from collections.abc import Callable
+from itertools import cycle, pairwise, product
+from typing import Any
+
+import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+
+def draw_paths(
+    surface: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    paths: dict[str, torch.Tensor],
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw a loss surface as contour lines, evenly spaced in log(loss), and paths across it.
+
+    Args:
+        surface: Takes two tensors of one shape and returns the loss at each of their places.
+        paths: For each label the points visited, shape (steps + 1, 2), all on one device.
+        x_range: The lowest and highest first coordinate to draw.
+        y_range: The lowest and highest second coordinate to draw.
+        ax: Where to draw; None for a new figure.
+
+    Returns:
+        The axes. A cross marks each path's first point, a shape of its own the last.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    across, up = torch.linspace(*x_range, 200), torch.linspace(*y_range, 200)
+    x, y = torch.meshgrid(across, up, indexing="xy")
+    device = next((path.device for path in paths.values()), x.device)
+    with torch.no_grad():
+        height = surface(x.to(device), y.to(device)).cpu().log10()
+    high = height.max().item()
+    low = high - 4  # below a ten-thousandth of the highest loss everything looks alike
+    height = height.clamp(min=low)
+    ax.contourf(across, up, height, levels=9, cmap="Greys", vmin=low, vmax=2 * high - low)
+    ax.contour(across, up, height, levels=9, colors="0.6", linewidths=0.6, linestyles="solid")
+    ax.grid(visible=False)
+    looks = cycle(zip(["-", "--", "-.", ":"], "osD^", strict=True))
+    for (label, path), (style, mark) in zip(paths.items(), looks, strict=False):
+        points = path.detach().cpu()
+        (line,) = ax.plot(*points.T, style, marker=".", markersize=3, linewidth=1.5)
+        look = {"color": line.get_color(), "marker": mark, "markersize": 8, "mec": "black"}
+        ax.plot(*points[-1:].T, style, label=label, **look)
+        ax.plot(*points[0], "kX", markersize=8)
+    ax.set(xlim=x_range, ylim=y_range)
+    return ax
+
+
+def draw_graph(
+    tensor: torch.Tensor, names: dict[str, torch.Tensor] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw the graph that autograd recorded for `tensor`: leaves round, operations square.
+
+    Args:
+        tensor: A result that autograd recorded.
+        names: Leaves and results by name, as `autograd_graph` takes them.
+        ax: Where to draw; a new figure, as large as the graph needs, if None.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ValueError: Autograd recorded nothing for `tensor`.
+    """
+    graph = autograd_graph(tensor, names)
+    layers: dict[int, list] = {}
+    for node, layer in graph.nodes(data="layer"):
+        layers.setdefault(layer, []).append(node)
+    rows = max(map(len, layers.values()))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(max(6.4, 1.6 * len(layers)), 0.6 + 0.9 * rows))
+    places, boxes = {}, {}
+    for layer, nodes in sorted(layers.items()):
+        fed = {node: [places[after][1] for after in graph.successors(node)] for node in nodes}
+        nodes.sort(key=lambda node: -sum(fed[node]) / max(1, len(fed[node])))
+        for row, node in enumerate(nodes):
+            places[node] = (-layer, (len(nodes) - 1) / 2 - row)
+            leaf, label = graph.nodes[node]["leaf"], graph.nodes[node]["label"]
+            shape = "round,pad=0.5,rounding_size=1" if leaf else "square,pad=0.5"
+            style = {"boxstyle": shape, "facecolor": "#fdf0d5" if leaf else "white"}
+            text = ax.text(*places[node], label, ha="center", va="center", bbox=style)
+            boxes[node] = text.get_bbox_patch()
+    for start, end, copy in graph.edges:
+        long = places[end][0] - places[start][0] > 1  # bends around what lies between
+        arrow = {"arrowstyle": "-|>", "color": "black", "patchA": boxes[start]}
+        arrow |= {"patchB": boxes[end], "connectionstyle": f"arc3,rad={0.3 * (copy + long)}"}
+        ax.annotate("", xy=places[end], xytext=places[start], arrowprops=arrow)
+    ax.set(xlim=(0.5 - len(layers), 0.5), ylim=(-rows / 2, rows / 2))
+    ax.axis("off")
+    return ax
+
+
+def autograd_graph(tensor: torch.Tensor, names: dict[str, torch.Tensor] | None = None) -> Any:
+    """Read from `tensor.grad_fn` the graph that autograd recorded.
+
+    Args:
+        tensor: A result that autograd recorded.
+        names: Leaves and results by name; those that are not in the graph are passed over. A
+            result shows its value, and its gradient if it retains one, only where it is named.
+
+    Returns:
+        A `networkx.MultiDiGraph` from leaves to result. Its nodes are autograd's own; each has a
+        "label", "leaf" (a bool) and "layer" (0 for `tensor`, 1 for what it came from, ...).
+
+    Raises:
+        ValueError: Autograd recorded nothing for `tensor`.
+    """
+    import networkx as nx  # here, so that a lesson without graphs need not wait for it
+
+    if tensor.grad_fn is None:
+        raise ValueError(
+            "this tensor has no grad_fn, so there is no graph to draw: compute it from a tensor "
+            "with requires_grad=True, outside torch.no_grad()"
+        )
+    named = {t if t.grad_fn is None else t.grad_fn: (name, t) for name, t in (names or {}).items()}
+    graph, todo, done = nx.MultiDiGraph(), [tensor.grad_fn], set()
+    while todo:
+        node = todo.pop()
+        if node in done:
+            continue
+        done.add(node)
+        leaf = getattr(node, "variable", None)
+        name, value = named.get(node if leaf is None else leaf, ("", leaf))
+        operation = re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2]).lower()
+        title = name or "leaf" if leaf is not None else f"{name} = {operation}".removeprefix(" = ")
+        graph.add_node(node, label=title + _numbers(value), leaf=leaf is not None)
+        inputs = [parent for parent, _ in node.next_functions if parent is not None]
+        graph.add_edges_from((parent, node) for parent in inputs)
+        todo += reversed(inputs)
+    for layer, nodes in enumerate(nx.topological_generations(graph.reverse(copy=False))):
+        for node in nodes:
+            graph.nodes[node]["layer"] = layer
+    return graph
+
+
+def _numbers(tensor: torch.Tensor | None) -> str:
+    """Write a tensor's value and gradient in a line each; of a large tensor, its shape."""
+    if tensor is None or tensor.numel() > 2:
+        return "" if tensor is None else f"\nshape {tuple(tensor.shape)}"
+    shown = {"value": tensor, "gradient": None}
+    if tensor.is_leaf or tensor.retains_grad:  # torch warns about .grad of others
+        shown["gradient"] = tensor.grad
+    return "".join(
+        f"\n{what} " + ", ".join(f"{number:.3g}" for number in numbers.reshape(-1).tolist())
+        for what, numbers in shown.items()
+        if numbers is not None
+    )
+
+
+def draw_workflow() -> Axes:
+    """Draw the seven steps that every lesson walks, and the arrow of the training loop.
+
+    Returns:
+        The axes; step `i` stands at `x = i`, from data at 0 to save at 6.
+    """
+    steps = {"data": "examples", "model": "predicts", "loss": "how wrong?", "optimizer": "adjusts"}
+    steps |= {"train": "repeats", "evaluate": "new examples", "save": "keeps"}
+    _, ax = plt.subplots(figsize=(8.4, 2.1))
+    patches = []
+    for place, (step, says) in enumerate(steps.items()):
+        box = {"boxstyle": "round,pad=0.5", "facecolor": "#fdf0d5" if 1 <= place <= 4 else "white"}
+        text = ax.text(place, 0, step, ha="center", va="center", weight="bold", bbox=box)
+        ax.text(place, 0.6, says, ha="center", va="center")
+        patches.append(text.get_bbox_patch())
+    arrow = {"arrowstyle": "-|>", "color": "black", "mutation_scale": 14}
+    for place, ends in enumerate(pairwise(patches)):
+        arrow |= dict(zip(("patchA", "patchB"), ends, strict=True))
+        ax.annotate("", xy=(place + 1, 0), xytext=(place, 0), arrowprops=dict(arrow))
+    arrow |= {"patchA": patches[4], "patchB": patches[1], "linestyle": "--", "linewidth": 1.5}
+    arrow["connectionstyle"] = "arc3,rad=-0.35"
+    ax.annotate("", xy=(1, 0), xytext=(4, 0), arrowprops=arrow)
+    ax.text(2.5, -1.05, "the training loop: again, until the loss is small", ha="center", va="top")
+    ax.set(xlim=(-0.6, 6.6), ylim=(-1.4, 0.8))
+    ax.axis("off")
+    return ax
+
+
+def draw_network(sizes: list[int]) -> Axes:
+    """Draw a network: for each layer a column of circles, and a line for each number between two.
+
+    Args:
+        sizes: How many circles each layer has, the input first. Of more than ten, eight are drawn.
+
+    Returns:
+        The axes; layer `i` stands at `x = i`.
+    """
+    names = ["input", *["hidden"] * (len(sizes) - 2), "output"]
+    _, ax = plt.subplots(figsize=(2.2 * len(sizes), 0.8 + 0.36 * min(10, max(sizes))))
+    before: list[float] = []
+    for x, (name, size) in enumerate(zip(names, sizes, strict=True)):
+        rows = min(size, 9 if size > 10 else 10)
+        heights = [(rows - 1) / 2 - row for row in range(rows)]
+        ax.text(x, heights[0] + 0.6, f"{name}\n{size}", ha="center", va="bottom")
+        if size > 10:
+            ax.text(x, heights.pop(4), "⋮", ha="center", va="center", size=16)
+        for start in before:
+            for end in heights:
+                ax.plot([x - 1, x], [start, end], color="0.7", linewidth=0.8, zorder=1)
+        ax.scatter([x] * len(heights), heights, s=200, c="white", edgecolors="black", zorder=2)
+        before = heights
+    ax.set(xlim=(-0.5, len(sizes) - 0.5))
+    ax.margins(y=0.2)
+    ax.axis("off")
+    return ax
+
+
+def draw_layout(tensor: torch.Tensor, ax: Axes | None = None) -> Axes:
+    """Draw a small tensor on the left and the storage it reads, with its strides, on the right.
+
+    Args:
+        tensor: A tensor of one or two dimensions on any device.
+        ax: Where to draw; None for a new figure.
+
+    Returns:
+        The axes. The darker a cell, the later it lies in the storage.
+
+    Raises:
+        ValueError: The tensor has more than two dimensions.
+    """
+    if tensor.ndim > 2:
+        raise ValueError(f"draws one or two dimensions, not the shape {tuple(tensor.shape)}")
+    size = tensor.untyped_storage().nbytes() // tensor.element_size()
+    values = torch.as_strided(tensor.detach(), (size,), (1,), 0).tolist()
+    where = (tensor.shape, tensor.stride(), tensor.storage_offset())
+    places = torch.atleast_2d(torch.as_strided(torch.arange(size), *where))
+    rows, columns = places.shape
+    left, middle, tall = columns + 1, (1 - rows) / 2, max(rows + 0.2, 3.8)
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.4, 0.5 + 0.5 * tall))
+    cells = [(c, -r, int(places[r, c])) for r in range(rows) for c in range(columns)]
+    for x, y, place in cells + [(left + place, middle, place) for place in range(size)]:
+        shade = plt.get_cmap("Blues")(0.05 + 0.55 * place / size)
+        _draw_cell(ax, x, y, f"{values[place]:g}", facecolor=shade)
+    for dim, (stride, side) in enumerate(zip(tensor.stride(), (1, -1), strict=False)):
+        start, height = left + tensor.storage_offset(), middle + side * 0.55
+        arrow = {"arrowstyle": "-|>", "color": "black", "shrinkA": 0, "shrinkB": 0}
+        arrow["connectionstyle"] = f"arc3,rad={-side * 0.6 / max(stride, 1) ** 0.5}"
+        ax.annotate("", (start + stride, height), (start, height), arrowprops=arrow)
+        ax.text(start, middle + side * 1.5, f"dimension {dim}: stride {stride}", va="center")
+    ax.set(xlim=(-0.6, left + size - 0.4), ylim=(middle - tall / 2, middle + tall / 2))
+    ax.set_title(f"shape {tuple(tensor.shape)} walks its storage by strides {tensor.stride()}")
+    ax.set_aspect("equal")
+    ax.axis("off")
+    return ax
+
+
+def draw_broadcast(a: torch.Tensor, b: torch.Tensor, ax: Axes | None = None) -> Axes:
+    """Draw `a + b` for two small tensors: solid what exists, dashed what broadcasting repeats.
+
+    Args:
+        a: A tensor of at most two dimensions.
+        b: Likewise; the two shapes must broadcast.
+        ax: Where to draw; None for a new figure.
+
+    Returns:
+        The axes.
+    """
+    total = torch.atleast_2d(a + b)
+    rows, columns = total.shape
+    if ax is None:
+        _, ax = plt.subplots(figsize=(min(8, 2.1 * (columns + 1)), 1.1 + 0.45 * rows))
+    for block, (tensor, sign) in enumerate(((a, "+"), (b, "="), (a + b, ""))):
+        old = torch.atleast_2d(tensor)
+        left = block * (columns + 1)
+        for row, column in product(range(rows), range(columns)):
+            value = old.expand(rows, columns)[row, column].item()
+            real = row < old.shape[0] and column < old.shape[1]
+            style = {"facecolor": "white"} if real else {"facecolor": "0.88", "linestyle": "--"}
+            _draw_cell(ax, left + column, -row, f"{value:g}", **style)
+        ax.text(left + columns, (1 - rows) / 2, sign, ha="center", va="center", fontsize=16)
+        ax.text(left + (columns - 1) / 2, 0.9, str(tuple(tensor.shape)), ha="center")
+    ax.set(xlim=(-0.6, 3 * columns + 1.6), ylim=(0.4 - rows, 1.4), aspect="equal")
+    ax.set_title("Broadcasting repeats what is 1 or missing")
+    ax.axis("off")
+    return ax
+
+
+def _draw_cell(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """Draw a unit square with `text` in its middle."""
+    ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, edgecolor="black", **style))
+    ax.text(x, y, text, ha="center", va="center")

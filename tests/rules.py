@@ -5,6 +5,7 @@
 
 import ast
 import importlib
+import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -174,11 +175,12 @@ def _innermost(node: ast.AST) -> ast.AST:
 
 
 def _is_module(path: str) -> bool:
+    parent, _, name = path.rpartition(".")
     try:
-        importlib.import_module(path)
+        found = getattr(importlib.import_module(parent), name, None) if parent else None
+        return inspect.ismodule(found or importlib.import_module(path))
     except ImportError:
         return False
-    return True
 
 
 RULES: list[Callable[[Lesson], Iterator[str]]] = []
@@ -315,7 +317,8 @@ def runs_anywhere(lesson: Lesson) -> Iterator[str]:
             yield f"{found[0].strip()!r} in: {_first_line(cell)}"
         for output in cell.outputs:
             said = "".join(output.get("text", "")) + str(output.get("data", {}).get("text/plain"))
-            if re.search(r"/(home|root|Users|tmp|work)/|[A-Z]:\\", said):
+            said += "\n".join(output.get("traceback", []))
+            if re.search(r"/(home|root|Users|tmp|work|usr|opt)/|[A-Z]:\\", said):
                 yield f"a path of one machine in the output of: {_first_line(cell)}"
 
 

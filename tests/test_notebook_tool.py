@@ -144,6 +144,13 @@ def test_colours_and_widgets_are_stripped(path):
     assert read(path).cells[0].outputs[0].text == "green\n"
 
 
+def test_tracebacks_name_no_place_of_this_machine(path):
+    run(save(path, cell("import json; json.loads('{')", "raises-exception")))
+    trace = "".join(read(path).cells[0].outputs[0].traceback)
+    assert "File .../json/decoder.py" in trace
+    assert "lib/python" not in trace
+
+
 def test_an_untagged_error_stops_the_run_and_leaves_the_file(path):
     save(path, cell("1"), cell("1 / 0"))
     before = path.read_bytes()

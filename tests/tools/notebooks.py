@@ -173,10 +173,12 @@ def equivalent(old: list[NotebookNode], new: list[NotebookNode], approx: bool) -
     return comparable(old) == comparable(snap_outputs(old, new) if approx else new)
 
 
-def pictures(outputs: list[NotebookNode]) -> list[str]:
-    """Give the PNGs among `outputs`."""
-    data = [output.get("data", {}) for output in outputs]
-    return [d["image/png"].strip() for d in data if "image/png" in d]
+def uncompared(outputs: list[NotebookNode]) -> list:
+    """Give what nbval does not compare but a reader sees: the PNGs and tracebacks."""
+    seen = [
+        (out.get("data", {}).get("image/png", "").strip(), out.get("traceback")) for out in outputs
+    ]
+    return [pair for pair in seen if any(pair)]
 
 
 # Normalising
@@ -286,12 +288,18 @@ def _normalise_output(output: NotebookNode, count: int | None) -> None:
         output.text = colour.sub("", output.text)
     if output.output_type == "error":
         output.evalue = colour.sub("", output.evalue)
-        output.traceback = [colour.sub("", line) for line in output.traceback]
+        output.traceback = [_without_paths(colour.sub("", line)) for line in output.traceback]
     data = output.get("data", {})
     for kind in [kind for kind in data if kind.startswith("application/vnd.jupyter.widget")]:
         del data[kind]
     if "image/png" in data:
         data["image/png"] = small_png(data["image/png"])
+
+
+def _without_paths(text: str) -> str:
+    """Cut a traceback's paths down to what is the same on every machine."""
+    text = re.sub(r"[^\s'\"]*[/\\](?:site-packages|python3\.\d+)[/\\]", ".../", text)
+    return text.replace(f"{ROOT}{os.sep}", "")
 
 
 # Running
@@ -397,10 +405,10 @@ def run(path: Path) -> dict[str, float]:
         before = stored.get(cell.id)
         if before is None or before.source != cell.source or before.execution_count is None:
             continue
-        same_pictures = pictures(before.outputs) == pictures(cell.outputs)
+        same_look = uncompared(before.outputs) == uncompared(cell.outputs)
         approx = "approx-output" in tags(cell)
         ignored = "nbval-ignore-output" in tags(cell) and before.outputs
-        if (same_code or same_pictures) and (
+        if (same_code or same_look) and (
             ignored or equivalent(before.outputs, cell.outputs, approx)
         ):
             cell.outputs = before.outputs

@@ -1,0 +1,175 @@
+"""Checks for lesson 02."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from helpers.checks import Attempt, exercise
+
+_NO_GRAPH = {
+    "does not require grad": "nothing that you compute from requires a gradient, so torch recorded "
+    "no graph; mark a copy of the input first",
+    "only for scalar outputs": "backward() starts from one number, and you gave it several",
+}
+
+
+@dataclass
+class _Curve:
+    """A curve that shows its formula in messages and remembers whether autograd watched it."""
+
+    text: str
+    formula: Callable[[torch.Tensor], torch.Tensor]
+    watched: bool = False
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        self.watched |= x.requires_grad
+        return self.formula(x)
+
+    def __repr__(self) -> str:
+        return f"lambda x: {self.text}"
+
+    def slope(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.clone().requires_grad_()
+        return torch.autograd.grad(self.formula(x).sum(), x)[0]
+
+
+def _dtypes(attempt: Attempt) -> list[torch.dtype]:
+    """Give the dtypes to try: Apple's accelerator has no float64."""
+    return [torch.float32, torch.float32 if attempt.device.type == "mps" else torch.float64]
+
+
+@exercise
+def slopes(attempt: Attempt) -> None:
+    """Return the slope of `curve` at each of `points`, shape (points,)."""
+    curves = [
+        _Curve("x.exp() + x**2", lambda x: x.exp() + x**2),
+        _Curve("x**3 - x.tanh()", lambda x: x**3 - x.tanh()),
+    ]
+    for curve, dtype in zip(curves, _dtypes(attempt), strict=True):
+        points = attempt.randn(attempt.pick(3, 9), dtype=dtype)
+        got = attempt(curve, points, errors=_NO_GRAPH)
+        right = curve.slope(points)
+        mistakes = [
+            (curve.formula(points), "these are the curve's heights, not its slopes"),
+            (right / len(points), "these are the slopes divided by their number; sum, not mean"),
+            (right.sum(), "you added the slopes up; return one for each point"),
+        ]
+        mistakes += [
+            (times * right, "gradients add up: backward() ran more than once without clearing")
+            for times in (2, len(points))
+        ]
+        nudged = "you nudged the points, which is only nearly right; mark them and use backward()"
+        mistakes += [] if curve.watched else [(got, nudged)]
+        attempt.expect(got, right, mistakes)
+        attempt.require(curve.watched, nudged)
+
+
+@exercise
+def newton_step(attempt: Attempt) -> None:
+    """Return the next guess for the root of `curve`, shape (); x has shape ()."""
+    # slopes over 1 and heights far from 0, so that no mistake comes out right by chance
+    curves = [
+        (2, _Curve("x.exp() + x", lambda x: x.exp() + x)),
+        (-4, _Curve("x**3 + 2 * x", lambda x: x**3 + 2 * x)),
+    ]
+    for (start, curve), dtype in zip(curves, _dtypes(attempt), strict=True):
+        x = start + attempt.randn(1, dtype=dtype).tanh()[0] / 2
+        got = attempt(curve, x, errors=_NO_GRAPH)
+        height, slope = curve.formula(x), curve.slope(x)
+        mistakes = [
+            (x + height / slope, "you stepped away from the root; mind the sign"),
+            (x - slope / height, "you divided slope by height; it is the other way round"),
+            (x - height, "you subtracted the height alone; divide it by the slope"),
+            (x - slope, "you subtracted the slope alone; the height is divided by it"),
+            (height / slope, "that is the length of the step; the guess after it is wanted"),
+            (x - height / (2 * slope), "gradients add up: backward() ran more than once"),
+        ]
+        attempt.expect(got, x - height / slope, mistakes)
+        say = "the number is right, but it still carries its graph; detach it before you return it"
+        attempt.require(not got.requires_grad, say)
+
+
+@exercise
+def weighted_error(attempt: Attempt) -> None:
+    """Return the sum of factor * error**2, shape (), with the factors held constant."""
+    for dtype in _dtypes(attempt):
+        size = attempt.pick(4, 9)
+        guesses = attempt.randn(size, dtype=dtype).requires_grad_()
+        truths = attempt.randn(size, dtype=dtype)
+        got = attempt(guesses, truths)
+        error = (guesses - truths).detach()
+        value = (error.abs() * error**2).sum()
+        mistakes = [
+            ((error**2).sum(), "the factors are missing"),
+            ((error**3).sum(), "a factor is the size of an error, never negative: use abs()"),
+            (error.abs() * error**2, "return the sum over all places, one number"),
+            (value / size, "that is the mean; the sum is wanted"),
+        ]
+        attempt.expect(got, value, mistakes)
+        # the attempt above worked on a copy of guesses; this gradient is to arrive at ours
+        again = attempt.function(guesses, truths)
+        if again.requires_grad:
+            again.backward()
+        say = "the value is right, but no gradient arrives at guesses: every path to it is cut"
+        attempt.require(guesses.grad is not None, say)
+        mistakes = [
+            (
+                3 * error.abs() * error,
+                "the value is right, but the factors pass a gradient on; hold them constant",
+            ),
+            (
+                error.abs() * error,
+                "the value is right, but the squares are detached too; cut the factor alone",
+            ),
+            (guesses.grad, "the value is right, but the gradient at guesses is not"),
+        ]
+        attempt.expect(guesses.grad, 2 * error.abs() * error, mistakes)
+
+
+@exercise
+def two_layer_backward(attempt: Attempt) -> None:
+    """Return the gradients of w1 and w2, of inputs (rows, m), w1 (m, h), w2 (h, k)."""
+    errors = {
+        "does not require grad": "do this one without autograd; no graph is recorded here",
+        "cannot be multiplied": "the shapes do not fit; a gradient has the shape of its tensor, "
+        "and hint 1 says which factor is transposed",
+    }
+    for square in (False, True):
+        dtype = _dtypes(attempt)[square]
+        rows, m, h, k = (2 + torch.randperm(5, generator=attempt.generator)[:4]).tolist()
+        if square:  # where a wrong transpose fits
+            m = h = k = rows
+        inputs, w1 = attempt.randn(rows, m, dtype=dtype), attempt.randn(m, h, dtype=dtype) / 2
+        w2, grad_output = attempt.randn(h, k, dtype=dtype), attempt.randn(rows, k, dtype=dtype)
+        with torch.no_grad():
+            got = attempt(inputs, w1, w2, grad_output, errors=errors)
+        pair = isinstance(got, tuple | list) and len(got) == 2
+        attempt.require(pair, "return two tensors, the gradients of w1 and of w2")
+
+        hidden = (inputs @ w1).tanh()
+        ones = torch.ones_like(grad_output)
+
+        def first(arriving: torch.Tensor, local: torch.Tensor, x=inputs, w=w2) -> torch.Tensor:
+            return x.T @ ((arriving @ w.T) * local)
+
+        local = 1 - hidden**2
+        right = first(grad_output, local), hidden.T @ grad_output
+        forgot = "you left grad_output out; every gradient is multiplied by what arrives"
+        tanh = "the local gradient of tanh is 1 minus the square of its output, hidden"
+        mistakes = [
+            (right[::-1], "the right gradients in the wrong order; w1's comes first"),
+            ((right[0].T, right[1].T), "both gradients are transposed"),
+            ((got[0], hidden.T @ ones), forgot),
+            ((first(ones, local), got[1]), forgot),
+            ((got[0], (inputs @ w1).T @ grad_output), "w2 is multiplied by hidden, after tanh"),
+            (
+                (first(grad_output, torch.ones_like(local)), got[1]),
+                "on its way to w1 the gradient passes tanh; multiply by its local gradient",
+            ),
+            ((first(grad_output, hidden), got[1]), tanh),
+            ((first(grad_output, 1 - hidden), got[1]), tanh),
+            ((first(grad_output, 1 - hidden.tanh() ** 2), got[1]), tanh),
+            ((first(grad_output, 1 - (inputs @ w1) ** 2), got[1]), tanh),
+        ]
+        attempt.expect(got, right, mistakes)

@@ -1,0 +1,258 @@
+"""Checks for the exercises of lesson 03, gradient descent."""
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from helpers.checks import Attempt, exercise
+
+
+@exercise
+def descend_once(attempt: Attempt) -> None:
+    """Return the weight after one step of gradient descent on the mean squared error."""
+    dtypes = [torch.float32] if attempt.device.type == "mps" else [torch.float32, torch.float64]
+    for n in (attempt.pick(5, 30), 1, 4):
+        for dtype in dtypes:
+            inputs, noise = attempt.randn(n, dtype=dtype) + 2, attempt.randn(n, dtype=dtype)
+            weight, lr = attempt.randn(1, dtype=dtype)[0] - 3, attempt.pick(1, 9) / 97
+            targets = 2 * inputs + noise
+            misses = weight * inputs - targets
+            gradient = (2 * misses * inputs).mean()
+            mistakes = [
+                (weight + lr * gradient, "you walked uphill: subtract the gradient"),
+                (lr * gradient, "that is how far to move, not where you are then"),
+                (-lr * gradient, "that is how far to move, not where you are then"),
+                (gradient, "that is the gradient; move the weight against it, lr times as far"),
+                (weight - gradient, "the learning rate is missing: the step is lr * gradient"),
+                (weight - lr * gradient / 2, "the 2 that comes from the square is missing"),
+                (weight - lr * gradient * n, "you summed; mean squared error averages"),
+                (
+                    weight - lr * gradient * n / 4,
+                    "divide by how many readings there are; 4 is not always right",
+                ),
+                (
+                    weight - lr * (2 * misses).mean(),
+                    "by the chain rule each miss counts times its input",
+                ),
+                (
+                    weight - lr * (2 * misses).mean() * inputs.mean(),
+                    "multiply each miss by its own input, then average; not the two averages",
+                ),
+                (
+                    weight - lr * 2 * misses * inputs,
+                    "one weight has one gradient: average over the readings",
+                ),
+            ]
+            attempt.expect(attempt(weight, inputs, targets, lr), weight - lr * gradient, mistakes)
+
+
+@exercise
+def momentum_path(attempt: Attempt) -> None:
+    """Return the weights that momentum visits on the loss curvature / 2 * weight**2."""
+    for steps in (attempt.pick(4, 9), 1, 0):
+        start = attempt.pick(2, 9) / 2 * (-1) ** attempt.pick(0, 2)
+        curvature, lr = attempt.pick(3, 9) / 3, attempt.pick(1, 5) / 10
+        factor = attempt.pick(6, 10) / 10
+        given = (start, curvature, lr, factor, steps)
+        path = _momentum(*given)
+        mistakes = [
+            (path[1:], "begin the list with `start`, before any step"),
+            (path[:-1], "the list stops a step early: it holds steps + 1 weights"),
+            (path[-1], "return every weight visited, not only the last"),
+            (
+                _momentum(start, curvature, lr, 0.0, steps),
+                "this is plain gradient descent: the old velocity must carry on, times `factor`",
+            ),
+            (
+                _momentum(start, curvature, lr, 1.0, steps),
+                "the velocity never fades: multiply the old one by `factor`",
+            ),
+            (
+                _momentum(start, curvature, lr, factor, steps, share=1 - factor),
+                "torch adds the whole gradient to the velocity, not (1 - factor) of it",
+            ),
+            (
+                _momentum(start, curvature, lr, factor, steps, share=factor),
+                "only the old velocity fades by itself; the new gradient counts whole",
+            ),
+            (
+                _momentum(start, curvature, -lr, factor, steps),
+                "you walked uphill: subtract lr * velocity",
+            ),
+            (
+                _momentum(start, curvature, lr, factor, steps, late=True),
+                "update the velocity before you move; you moved with the old one",
+            ),
+            (
+                _momentum(start, curvature / 2, lr, factor, steps),
+                "the slope of c / 2 * w**2 is c * w: no half",
+            ),
+        ]
+        attempt.expect(attempt(*given), path, mistakes)
+
+
+def _momentum(
+    start: float,
+    curvature: float,
+    lr: float,
+    factor: float,
+    steps: int,
+    share: float = 1.0,
+    late: bool = False,
+) -> list[float]:
+    """Walk with momentum; `share` of each gradient counts, `late` moves before it is added."""
+    weight, velocity, path = start, 0.0, [start]
+    for _ in range(steps):
+        old, velocity = velocity, factor * velocity + share * curvature * weight
+        weight -= lr * (old if late else velocity)
+        path.append(weight)
+    return path
+
+
+@exercise
+def warmup_cosine(attempt: Attempt) -> None:
+    """Return the learning rate of a step: an even rise to the peak, then half a cosine to 0."""
+    for _ in range(3):
+        warmup, peak = attempt.pick(2, 7), attempt.pick(1, 40) / 10
+        total = warmup + attempt.pick(4, 20)
+        got = [attempt(step, warmup, total, peak) for step in range(total + 1)]
+
+        def rates(
+            fall: Callable[[float], float] = lambda share: (1 + math.cos(math.pi * share)) / 2,
+            rise: Callable[[int], float] = lambda step, warmup=warmup: (step + 1) / warmup,
+            begin: int = warmup,
+            end: int = total,
+            turn: int = warmup,
+            steps: int = total + 1,
+            peak: float = peak,
+        ) -> list[float]:
+            shares = [(step - begin) / (end - begin) for step in range(steps)]
+            return [peak * (rise(s) if s < turn else fall(shares[s])) for s in range(steps)]
+
+        zero_first = "the first step has rate 0 and is wasted; it should be peak / warmup_steps"
+        no_peak = "at step warmup_steps the rate is still the peak: the share done is 0 there"
+        mistakes = [
+            (rates(rise=lambda step, warmup=warmup: step / warmup), zero_first),
+            (rates(begin=0), "the cosine begins after the warm-up: count its share from there"),
+            (rates(begin=warmup - 1, end=total - 1), no_peak),
+            (rates(begin=warmup - 1), no_peak),
+            (rates(end=total - 1), "the rate is 0 at step total_steps, not before"),
+            (rates(turn=warmup + 1), "at step warmup_steps the warm-up is over: use <, not <="),
+            (rates(fall=lambda share: 1 + math.cos(math.pi * share)), "1 + cos starts at 2"),
+            (rates(fall=lambda share: math.cos(math.pi * share)), "the cosine falls to -1, not 0"),
+            (
+                rates(fall=lambda share: math.cos(math.pi * share / 2)),
+                "that is a quarter of a cosine; half of one is steepest in the middle",
+            ),
+            (
+                rates(fall=lambda share: (1 + math.cos(2 * math.pi * share)) / 2),
+                "half a cosine is wanted, from 0 to pi; yours runs on to 2 pi and rises again",
+            ),
+            (
+                rates(fall=lambda share: (1 + math.cos(180 * share)) / 2),
+                "the rate jumps about: np.cos takes radians, so half a turn is np.pi, not 180",
+            ),
+            (
+                rates(fall=lambda share: (1 + math.cos(share)) / 2),
+                "the rate hardly falls: np.cos takes radians, so half a turn is np.pi",
+            ),
+            (rates(fall=lambda share: 1 - share), "your rate falls along a line, not a cosine"),
+        ]
+        attempt.expect(got, rates(), mistakes)
+
+
+@exercise
+def adam_changes(attempt: Attempt) -> None:
+    """Return what Adam subtracts at each step, given the gradients, one row a step."""
+    for steps, parameters in ((attempt.pick(3, 8), 3), (1, 2), (5, 1), (4, 4)):
+        scale = 10.0 ** torch.tensor([-4.0, 0.0, 2.0, -1.0])[:parameters].to(attempt.device)
+        gradients = (attempt.randn(steps, parameters) + 0.5) * scale
+        lr = attempt.pick(1, 50) / 100
+        right = _adam(gradients, lr)
+        mistakes = [
+            (-right, "the sign is turned: return what is subtracted"),
+            (
+                _adam(gradients, lr, correct=(False, False)),
+                "the averages start at 0 and are too small early: correct both",
+            ),
+            (
+                _adam(gradients, lr, correct=(True, False)),
+                "the average of squares needs its correction as well",
+            ),
+            (
+                _adam(gradients, lr, correct=(False, True)),
+                "the average of gradients needs its correction as well",
+            ),
+            (_adam(gradients, lr, root=False), "divide by the root of the averaged squares"),
+            (_adam(gradients, lr, inside=True), "eps is added after the root, not under it"),
+            (
+                _adam(gradients, lr, keep=True),
+                "the corrected averages went into the next step; go on with the raw ones",
+            ),
+            (
+                _adam(gradients, lr, fixed=True),
+                "the correction changes with the step: 1 - beta ** step",
+            ),
+            (_adam(gradients, lr, betas=(0.999, 0.9)), "you swapped beta1 and beta2"),
+            (_adam(gradients, lr, betas=(0.9, 0.9)), "squares are averaged with beta2 = 0.999"),
+            (_adam(gradients, lr, first=0), "the first row is step 1: 1 - beta ** 0 is 0"),
+            (right / lr, "the learning rate is missing"),
+            (
+                lr * gradients.sign(),
+                "only the sign of each gradient: true for the first step alone",
+            ),
+            (right[-1], "return the change of every step, not only of the last"),
+            (-right.cumsum(0), "that is where the parameters are; return each step's change"),
+        ]
+        attempt.expect(attempt(gradients, lr), right, mistakes)
+
+
+def _adam(
+    gradients: torch.Tensor,
+    lr: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    correct: tuple[bool, bool] = (True, True),
+    root: bool = True,
+    inside: bool = False,
+    keep: bool = False,
+    fixed: bool = False,
+    first: int = 1,
+) -> torch.Tensor:
+    """Adam's changes, shape (steps, parameters), or those of one of its misreadings."""
+    average, square = torch.zeros_like(gradients[0]), torch.zeros_like(gradients[0])
+    changes, eps = [], 1e-8
+    for step, gradient in enumerate(gradients, start=first):
+        power = 1 if fixed else step
+        average = betas[0] * average + (1 - betas[0]) * gradient
+        square = betas[1] * square + (1 - betas[1]) * gradient**2
+        top = average / (1 - betas[0] ** power if correct[0] else 1)
+        below = square / (1 - betas[1] ** power if correct[1] else 1)
+        if keep:
+            average, square = top, below
+        size = (below + eps).sqrt() if inside else below.sqrt() + eps if root else below + eps
+        changes.append(lr * top / size)
+    return torch.stack(changes)
+
+
+@exercise
+def largest_stable_lr(attempt: Attempt) -> None:
+    """Return the learning rate beyond which a line with weight and bias diverges."""
+    for n in (attempt.pick(9, 40), 4, 2):
+        inputs = (attempt.randn(n) * attempt.pick(1, 4) + attempt.pick(1, 4)).cpu()
+        columns = torch.stack([inputs, torch.ones(n)], dim=1).double()
+        curvatures = torch.linalg.eigvalsh(2 * columns.T @ columns / n)
+        gentle, steep = curvatures.tolist()
+        square = (2 * inputs.double() ** 2).mean().item()
+        mistakes = [
+            (2 / square, "that is the limit for a weight alone; the bias adds a column of ones"),
+            (2 / gentle, "that is the gentlest curvature; the steepest sets the limit"),
+            (1 / steep, "that is 1 / curvature; the cliff stands at twice that"),
+            (4 / steep, "the second derivative of a square brings a factor 2"),
+            (2 / steep / n, "you summed over the readings; mean squared error averages"),
+            (2 / steep / n * 4, "divide by the number of readings, which is not always 4"),
+            (2 / (gentle + steep), "not the sum of the curvatures: the largest sets the limit"),
+            (steep, "that is the largest curvature; the limit is 2 divided by it"),
+            (steep / 2, "the wrong way up: 2 divided by the largest curvature"),
+        ]
+        attempt.expect(attempt(inputs), 2 / steep, mistakes)

@@ -1,0 +1,187 @@
+"""The figures that the lessons share."""
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+
+from helpers.plotting import (
+    autograd_graph,
+    draw_broadcast,
+    draw_graph,
+    draw_layout,
+    draw_network,
+    draw_paths,
+    draw_workflow,
+)
+from tests.conftest import run_python
+
+
+def leaf(value):
+    """Make a leaf that requires a gradient."""
+    return torch.tensor(value, requires_grad=True)
+
+
+def labels(graph):
+    """Give the nodes' labels, each in one line."""
+    return sorted(" ".join(label.split("\n")) for _, label in graph.nodes(data="label"))
+
+
+def arrows(graph):
+    """Give the edges as pairs of the first lines of the labels at their ends."""
+    title = {node: label.split("\n")[0] for node, label in graph.nodes(data="label")}
+    return sorted((title[start], title[end]) for start, end in graph.edges())
+
+
+def test_an_autograd_graph_has_a_node_for_each_operation_and_leaf():
+    x, w = leaf(4.0), leaf(-0.75)
+    graph = autograd_graph((w * x + 1).tanh(), {"x": x, "w": w})
+    assert labels(graph) == ["add", "mul", "tanh", "w value -0.75", "x value 4"]
+    assert arrows(graph) == [("add", "tanh"), ("mul", "add"), ("w", "mul"), ("x", "mul")]
+    layers = {
+        label.split("\n")[0]: graph.nodes[n]["layer"] for n, label in graph.nodes.data("label")
+    }
+    assert layers == {"tanh": 0, "add": 1, "mul": 2, "w": 3, "x": 3}
+    assert sum(is_leaf for _, is_leaf in graph.nodes(data="leaf")) == 2
+
+
+def test_a_shared_value_is_one_node_with_an_arrow_for_each_use():
+    x = leaf(3.0)
+    shared = x.exp()
+    graph = autograd_graph(shared * shared + x, {"x": x, "shared": shared})
+    assert arrows(graph) == [
+        ("mul", "add"),
+        ("shared = exp", "mul"),
+        ("shared = exp", "mul"),
+        ("x", "add"),
+        ("x", "shared = exp"),
+    ]
+
+
+def test_gradients_show_on_leaves_and_on_named_results_that_retain_them(recwarn):
+    x = leaf(3.0)
+    kept, lost = x**2, x * 2
+    result = kept + lost
+    kept.retain_grad()
+    result.backward()
+    graph = autograd_graph(result, {"x": x, "kept": kept, "lost": lost})
+    assert labels(graph) == [
+        "add",
+        "kept = pow value 9 gradient 1",
+        "lost = mul value 6",
+        "x value 3 gradient 8",
+    ]
+    assert not recwarn.list
+
+
+def test_a_detached_constant_or_foreign_tensor_is_not_in_the_graph():
+    x, foreign = leaf(3.0), leaf(5.0)
+    constant = (x**2).detach()
+    graph = autograd_graph(constant * x, {"x": x, "constant": constant, "foreign": foreign})
+    assert arrows(graph) == [("x", "mul")]
+
+
+def test_an_unnamed_leaf_and_a_large_one_and_an_own_function_are_labelled():
+    class DoubleIt(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, inputs):
+            return 2 * inputs
+
+    weight = torch.ones(3, 4, requires_grad=True)
+    graph = autograd_graph(DoubleIt.apply(weight) * leaf(1.0), {"weight": weight})
+    assert labels(graph) == ["doubleit", "leaf value 1", "mul", "weight shape (3, 4)"]
+
+
+def test_a_graph_is_drawn_with_a_box_for_each_node_and_an_arrow_for_each_edge():
+    x = leaf(3.0)
+    _, given = plt.subplots()
+    ax = draw_graph(x * x, {"x": x}, ax=given)
+    assert ax is given
+    boxes = {text.get_text() for text in ax.texts if text.get_text()}
+    assert boxes == {"x\nvalue 3", "mul"}
+    assert sum(text.get_text() == "" for text in ax.texts) == 2
+    assert draw_graph(x.exp()).figure is not given.figure
+    plt.close("all")
+
+
+@pytest.mark.parametrize("tensor", [torch.ones(2), leaf(1.0), leaf(1.0).detach() * 2])
+def test_a_tensor_without_a_graph_is_an_error_that_says_so(tensor):
+    with pytest.raises(ValueError, match=r"no grad_fn.*requires_grad=True"):
+        draw_graph(tensor)
+
+
+def test_plotting_is_imported_without_networkx():
+    # torch itself imports networkx only for its compiler
+    result = run_python("-c", "import sys, helpers.plotting; print('networkx' in sys.modules)")
+    assert result.stdout == "False\n", result.stderr
+
+
+# The memory of a tensor, and broadcasting
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_a_layout_shows_the_tensor_in_its_order_and_the_storage_in_another():
+    grid = torch.arange(6).reshape(2, 3)
+    shown = texts(draw_layout(grid.T))
+    assert shown[:12] == list("031425" + "012345")
+    assert "dimension 0: stride 1" in shown
+    assert "dimension 1: stride 3" in shown
+    plt.close("all")
+
+
+def test_a_layout_of_a_slice_shows_the_whole_storage():
+    shown = texts(draw_layout(torch.arange(6).reshape(2, 3)[:, 1:]))
+    assert shown[:10] == list("1245" + "012345")
+    plt.close("all")
+
+
+def test_a_layout_of_three_dimensions_is_refused():
+    with pytest.raises(ValueError, match="one or two dimensions"):
+        draw_layout(torch.zeros(2, 2, 2))
+
+
+def test_broadcasting_draws_repetitions_dashed():
+    ax = draw_broadcast(torch.tensor([[0], [10]]), torch.arange(3))
+    assert [p.get_linestyle() for p in ax.patches].count("--") == 4 + 3
+    assert {"(2, 1)", "(3,)", "(2, 3)"} <= set(texts(ax))
+    plt.close("all")
+
+
+# The maps of lesson 00 and the paths of lesson 03
+
+
+def test_the_workflow_names_its_seven_steps_in_order():
+    ax = draw_workflow()
+    bold = [t for t in ax.texts if t.get_weight() == "bold"]
+    names = [t.get_text() for t in sorted(bold, key=lambda t: t.get_position()[0])]
+    assert names == ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
+    plt.close("all")
+
+
+def test_a_network_has_a_circle_for_each_unit_and_a_line_for_each_weight():
+    ax = draw_network([3, 4, 2])
+    assert [len(column.get_offsets()) for column in ax.collections] == [3, 4, 2]
+    assert len(ax.lines) == 3 * 4 + 4 * 2
+    assert [t.get_text() for t in ax.texts] == ["input\n3", "hidden\n4", "output\n2"]
+    plt.close("all")
+
+
+def test_a_large_layer_is_cut_short_by_dots():
+    ax = draw_network([64, 10])
+    assert [len(column.get_offsets()) for column in ax.collections] == [8, 10]
+    assert "⋮" in texts(ax)
+    plt.close("all")
+
+
+def test_paths_run_over_the_surface_from_a_cross_to_a_mark():
+    path = torch.tensor([[0.5, 0.5], [0.2, 0.1], [0.1, 0.0]])
+    ax = draw_paths(lambda x, y: x**2 + y**2 + 1e-6, {"plain": path}, (-1, 1), (-2, 2))
+    line, last, first = ax.lines
+    assert torch.equal(torch.tensor(line.get_xydata()).float(), path)
+    assert (last.get_xydata().ravel() == path[-1].numpy()).all()
+    assert (first.get_xydata().ravel() == path[0].numpy()).all()
+    assert last.get_label() == "plain"
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-1, 1), (-2, 2))
+    plt.close("all")

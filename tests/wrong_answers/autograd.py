@@ -1,0 +1,259 @@
+"""Known wrong answers to the exercises of lesson 02."""
+
+import torch
+
+from tests.wrong_answers import wrong
+
+
+@wrong("slopes", says="heights, not its slopes")
+def slopes_that_are_heights(curve, points):
+    return curve(points)
+
+
+@wrong("slopes", says="divided by their number")
+def slopes_of_the_mean(curve, points):
+    x = points.clone().requires_grad_()
+    curve(x).mean().backward()
+    return x.grad
+
+
+@wrong("slopes", says="one for each point")
+def slopes_added_up(curve, points):
+    x = points.clone().requires_grad_()
+    curve(x).sum().backward()
+    return x.grad.sum()
+
+
+@wrong("slopes", says="without clearing")
+def slopes_accumulated(curve, points):
+    x = points.clone().requires_grad_()
+    for _ in points:
+        curve(x).sum().backward()
+    return x.grad
+
+
+@wrong("slopes", says="nudged the points")
+def slopes_by_nudging(curve, points):
+    return (curve(points + 1e-3) - curve(points)) / 1e-3
+
+
+@wrong("slopes", says="nudged the points")
+def slopes_by_careful_nudging(curve, points):
+    x = points.double() if points.device.type != "mps" else points
+    return ((curve(x + 1e-6) - curve(x - 1e-6)) / 2e-6).to(points.dtype)
+
+
+@wrong("slopes", says="mark a copy of the input")
+def slopes_of_unmarked_points(curve, points):
+    curve(points).sum().backward()
+    return points.grad
+
+
+@wrong("slopes", says="backward() starts from one number")
+def slopes_without_a_sum(curve, points):
+    x = points.clone().requires_grad_()
+    curve(x).backward()
+    return x.grad
+
+
+@wrong("slopes", says="expected dtype torch.float64")
+def slopes_in_float32_only(curve, points):
+    x = torch.tensor(points.tolist(), requires_grad=True, device=points.device)
+    curve(x).sum().backward()
+    return x.grad
+
+
+@wrong("slopes", says="did you forget `return`?")
+def slopes_not_returned(curve, points):
+    x = points.clone().requires_grad_()
+    curve(x).sum().backward()
+
+
+def height_and_slope(curve, x):
+    x = x.clone().requires_grad_()
+    height = curve(x)
+    height.backward()
+    return height.detach(), x.grad
+
+
+@wrong("newton_step", says="mind the sign")
+def newton_away_from_the_root(curve, x):
+    height, slope = height_and_slope(curve, x)
+    return x + height / slope
+
+
+@wrong("newton_step", says="the other way round")
+def newton_upside_down(curve, x):
+    height, slope = height_and_slope(curve, x)
+    return x - slope / height
+
+
+@wrong("newton_step", says="subtracted the slope alone")
+def newton_by_the_slope(curve, x):
+    return x - height_and_slope(curve, x)[1]
+
+
+@wrong("newton_step", says="subtracted the height alone")
+def newton_by_the_height(curve, x):
+    return x - curve(x)
+
+
+@wrong("newton_step", says="still carries its graph")
+def newton_with_its_graph(curve, x):
+    x = x.clone().requires_grad_()
+    height = curve(x)
+    height.backward()
+    return x - height / x.grad
+
+
+@wrong("newton_step", says="changed its input")
+def newton_in_place(curve, x):
+    height, slope = height_and_slope(curve, x)
+    x -= height / slope
+    return x
+
+
+@wrong("newton_step", says="got float")
+def newton_as_a_float(curve, x):
+    height, slope = height_and_slope(curve, x)
+    return (x - height / slope).item()
+
+
+@wrong("newton_step", says="ran more than once")
+def newton_with_added_up_gradients(curve, x):
+    x = x.clone().requires_grad_()
+    curve(x).backward()
+    height = curve(x)
+    height.backward()
+    return (x - height / x.grad).detach()
+
+
+@wrong("weighted_error", says="the factors pass a gradient on")
+def weighted_with_recorded_weights(guesses, truths):
+    error = guesses - truths
+    return (error.abs() * error**2).sum()
+
+
+@wrong("weighted_error", says="cut the factor alone")
+def weighted_with_detached_squares(guesses, truths):
+    error = guesses - truths
+    return (error.abs() * (error**2).detach()).sum()
+
+
+@wrong("weighted_error", says="every path to it is cut")
+def weighted_with_detached_error(guesses, truths):
+    error = (guesses - truths).detach()
+    return (error.abs() * error**2).sum()
+
+
+@wrong("weighted_error", says="every path to it is cut")
+def weighted_from_a_new_leaf(guesses, truths):
+    guesses = guesses.detach().clone().requires_grad_()
+    error = guesses - truths
+    return (error.abs().detach() * error**2).sum()
+
+
+@wrong("weighted_error", says="the gradient at guesses is not")
+def weighted_with_a_gradient_of_zero(guesses, truths):
+    error = (guesses - truths).detach()
+    return (error.abs() * error**2).sum() + 0 * guesses.sum()
+
+
+@wrong("weighted_error", says="cut the factor alone")
+def weighted_with_half_the_square_detached(guesses, truths):
+    error = guesses - truths
+    factor = error.abs().detach()
+    return (factor * error * error.detach()).sum()
+
+
+@wrong("weighted_error", says="never negative")
+def weighted_without_abs(guesses, truths):
+    error = guesses - truths
+    return (error.detach() * error**2).sum()
+
+
+@wrong("weighted_error", says="that is the mean")
+def weighted_mean(guesses, truths):
+    error = guesses - truths
+    return (error.abs().detach() * error**2).mean()
+
+
+@wrong("weighted_error", says="factors are missing")
+def weighted_without_weights(guesses, truths):
+    return ((guesses - truths) ** 2).sum()
+
+
+@wrong("weighted_error", says="one number")
+def weighted_not_summed(guesses, truths):
+    error = guesses - truths
+    return error.abs().detach() * error**2
+
+
+def gradients(inputs, w1, w2, grad_output, local=lambda z, hidden: 1 - hidden**2):
+    z = inputs @ w1
+    hidden = z.tanh()
+    grad_hidden = grad_output @ w2.T
+    return inputs.T @ (grad_hidden * local(z, hidden)), hidden.T @ grad_output
+
+
+@wrong("two_layer_backward", says="the gradient passes tanh")
+def two_layers_without_tanh(inputs, w1, w2, grad_output):
+    return gradients(inputs, w1, w2, grad_output, lambda z, hidden: torch.ones_like(hidden))
+
+
+@wrong("two_layer_backward", says="1 minus the square of its output")
+def two_layers_with_tanh_twice(inputs, w1, w2, grad_output):
+    return gradients(inputs, w1, w2, grad_output, lambda z, hidden: 1 - hidden.tanh() ** 2)
+
+
+@wrong("two_layer_backward", says="1 minus the square of its output")
+def two_layers_with_the_square_of_the_input(inputs, w1, w2, grad_output):
+    return gradients(inputs, w1, w2, grad_output, lambda z, hidden: 1 - z**2)
+
+
+@wrong("two_layer_backward", says="left grad_output out")
+def two_layers_without_grad_output(inputs, w1, w2, grad_output):
+    return gradients(inputs, w1, w2, torch.ones_like(grad_output))
+
+
+@wrong("two_layer_backward", says="left grad_output out")
+def two_layers_with_grad_output_in_one(inputs, w1, w2, grad_output):
+    first, _ = gradients(inputs, w1, w2, grad_output)
+    return first, gradients(inputs, w1, w2, torch.ones_like(grad_output))[1]
+
+
+@wrong("two_layer_backward", says="wrong order")
+def two_layers_swapped(inputs, w1, w2, grad_output):
+    first, second = gradients(inputs, w1, w2, grad_output)
+    return second, first
+
+
+@wrong("two_layer_backward", says="transposed")
+def two_layers_transposed(inputs, w1, w2, grad_output):
+    first, second = gradients(inputs, w1, w2, grad_output)
+    return first.T, second.T
+
+
+@wrong("two_layer_backward", says="the shapes do not fit")
+def two_layers_without_a_transpose(inputs, w1, w2, grad_output):
+    hidden = (inputs @ w1).tanh()
+    grad_hidden = grad_output @ w2
+    return inputs.T @ (grad_hidden * (1 - hidden**2)), hidden.T @ grad_output
+
+
+@wrong("two_layer_backward", says="without autograd")
+def two_layers_by_autograd(inputs, w1, w2, grad_output):
+    w1, w2 = w1.clone().requires_grad_(), w2.clone().requires_grad_()
+    ((inputs @ w1).tanh() @ w2).backward(grad_output)
+    return w1.grad, w2.grad
+
+
+@wrong("two_layer_backward", says="after tanh")
+def two_layers_with_w2_before_tanh(inputs, w1, w2, grad_output):
+    first, _ = gradients(inputs, w1, w2, grad_output)
+    return first, (inputs @ w1).T @ grad_output
+
+
+@wrong("two_layer_backward", says="return two tensors")
+def two_layers_with_one_gradient(inputs, w1, w2, grad_output):
+    return gradients(inputs, w1, w2, grad_output)[0]

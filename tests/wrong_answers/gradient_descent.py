@@ -1,0 +1,435 @@
+"""Known wrong answers to the exercises of lesson 03."""
+
+import math
+
+import torch
+
+from tests.wrong_answers import wrong
+
+# Exercise 1
+
+
+@wrong("descend_once", says="walked uphill")
+def descend_once_adding(weight, inputs, targets, lr):
+    return weight + lr * (2 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="walked uphill")
+def descend_once_with_the_miss_turned(weight, inputs, targets, lr):
+    return weight - lr * (2 * (targets - weight * inputs) * inputs).mean()
+
+
+@wrong("descend_once", says="you summed")
+def descend_once_summing(weight, inputs, targets, lr):
+    return weight - lr * (2 * (weight * inputs - targets) * inputs).sum()
+
+
+@wrong("descend_once", says="the 2 that comes from the square")
+def descend_once_without_the_two(weight, inputs, targets, lr):
+    return weight - lr * ((weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="times its input")
+def descend_once_without_the_chain_rule(weight, inputs, targets, lr):
+    return weight - lr * (2 * (weight * inputs - targets)).mean()
+
+
+@wrong("descend_once", says="not the two averages")
+def descend_once_multiplying_averages(weight, inputs, targets, lr):
+    return weight - lr * 2 * (weight * inputs - targets).mean() * inputs.mean()
+
+
+@wrong("descend_once", says="one weight has one gradient")
+def descend_once_without_the_mean(weight, inputs, targets, lr):
+    return weight - lr * 2 * (weight * inputs - targets) * inputs
+
+
+@wrong("descend_once", says="learning rate is missing")
+def descend_once_without_the_rate(weight, inputs, targets, lr):
+    return weight - (2 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="that is the gradient")
+def descend_once_returning_the_gradient(weight, inputs, targets, lr):
+    return (2 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="how far to move")
+def descend_once_returning_the_change(weight, inputs, targets, lr):
+    return lr * (2 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="changed its input")
+def descend_once_in_place(weight, inputs, targets, lr):
+    weight -= lr * (2 * (weight * inputs - targets) * inputs).mean()
+    return weight
+
+
+@wrong("descend_once", says="forget `return`")
+def descend_once_without_return(weight, inputs, targets, lr):
+    weight = weight - lr * (2 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="expected a tensor")
+def descend_once_as_a_number(weight, inputs, targets, lr):
+    return (weight - lr * (2 * (weight * inputs - targets) * inputs).mean()).item()
+
+
+@wrong("descend_once", says="expected dtype torch.float64")
+def descend_once_in_float32_only(weight, inputs, targets, lr):
+    right = weight - lr * (2 * (weight * inputs - targets) * inputs).mean()
+    return right.float()
+
+
+@wrong("descend_once", says="4 is not always right")
+def descend_once_for_four_readings(weight, inputs, targets, lr):
+    return weight - lr * (2 * (weight * inputs - targets) * inputs).sum() / 4
+
+
+# Exercise 2
+
+
+@wrong("momentum_path", says="begin the list with `start`")
+def momentum_path_without_start(start, curvature, lr, factor, steps):
+    weight, velocity, path = start, 0.0, []
+    for _ in range(steps):
+        velocity = factor * velocity + curvature * weight
+        weight = weight - lr * velocity
+        path.append(weight)
+    return path
+
+
+@wrong("momentum_path", says="a step early")
+def momentum_path_too_short(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps - 1):
+        velocity = factor * velocity + curvature * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="not only the last")
+def momentum_path_last_only(start, curvature, lr, factor, steps):
+    weight, velocity = start, 0.0
+    for _ in range(steps):
+        velocity = factor * velocity + curvature * weight
+        weight = weight - lr * velocity
+    return weight
+
+
+@wrong("momentum_path", says="plain gradient descent")
+def momentum_path_without_memory(start, curvature, lr, factor, steps):
+    path = [start]
+    for _ in range(steps):
+        path.append(path[-1] - lr * curvature * path[-1])
+    return path
+
+
+@wrong("momentum_path", says="never fades")
+def momentum_path_without_fading(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = velocity + curvature * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="the whole gradient")
+def momentum_path_averaging(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor * velocity + (1 - factor) * curvature * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="before you move")
+def momentum_path_moving_first(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        path.append(path[-1] - lr * velocity)
+        velocity = factor * velocity + curvature * path[-2]
+    return path
+
+
+@wrong("momentum_path", says="fades by itself")
+def momentum_path_fading_the_gradient_too(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor * (velocity + curvature * path[-1])
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="walked uphill")
+def momentum_path_uphill(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor * velocity + curvature * path[-1]
+        path.append(path[-1] + lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="no half")
+def momentum_path_with_half_the_slope(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor * velocity + curvature / 2 * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+# Exercise 3
+
+
+@wrong("warmup_cosine", says="is wasted")
+def warmup_cosine_from_zero(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * step / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="count its share from there")
+def warmup_cosine_over_all_steps(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * (1 + math.cos(math.pi * step / total_steps)) / 2
+
+
+@wrong("warmup_cosine", says="still the peak")
+def warmup_cosine_falling_a_step_early(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step + 1 - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="0 at step total_steps, not before")
+def warmup_cosine_done_a_step_early(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - 1 - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="use <, not <=")
+def warmup_cosine_warming_a_step_long(step, warmup_steps, total_steps, peak):
+    if step <= warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="starts at 2")
+def warmup_cosine_not_halved(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share))
+
+
+@wrong("warmup_cosine", says="falls to -1")
+def warmup_cosine_below_zero(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * math.cos(math.pi * (step - warmup_steps) / (total_steps - warmup_steps))
+
+
+@wrong("warmup_cosine", says="quarter of a cosine")
+def warmup_cosine_a_quarter(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * math.cos(math.pi / 2 * (step - warmup_steps) / (total_steps - warmup_steps))
+
+
+@wrong("warmup_cosine", says="rises again")
+def warmup_cosine_a_whole_turn(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(2 * math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="radians")
+def warmup_cosine_in_degrees(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(180 * share)) / 2
+
+
+@wrong("warmup_cosine", says="along a line")
+def warmup_cosine_straight(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    return peak * (1 - (step - warmup_steps) / (total_steps - warmup_steps))
+
+
+# Exercise 4
+
+
+def _adam(gradients, lr, mean_share=True, square_share=True, first=1, b1=0.9, b2=0.999):
+    mean, square, changes = 0, 0, []
+    for step, gradient in enumerate(gradients, start=first):
+        mean = b1 * mean + (1 - b1) * gradient
+        square = b2 * square + (1 - b2) * gradient**2
+        top = mean / (1 - b1**step) if mean_share else mean
+        below = square / (1 - b2**step) if square_share else square
+        changes.append(lr * top / (below.sqrt() + 1e-8))
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="correct both")
+def adam_changes_uncorrected(gradients, lr):
+    return _adam(gradients, lr, mean_share=False, square_share=False)
+
+
+@wrong("adam_changes", says="average of squares needs its correction")
+def adam_changes_with_raw_squares(gradients, lr):
+    return _adam(gradients, lr, square_share=False)
+
+
+@wrong("adam_changes", says="average of gradients needs its correction")
+def adam_changes_with_a_raw_mean(gradients, lr):
+    return _adam(gradients, lr, mean_share=False)
+
+
+@wrong("adam_changes", says="the first row is step 1")
+def adam_changes_counting_from_zero(gradients, lr):
+    return _adam(gradients, lr, first=0)
+
+
+@wrong("adam_changes", says="swapped beta1 and beta2")
+def adam_changes_with_swapped_betas(gradients, lr):
+    return _adam(gradients, lr, b1=0.999, b2=0.9)
+
+
+@wrong("adam_changes", says="beta2 = 0.999")
+def adam_changes_with_one_beta(gradients, lr):
+    return _adam(gradients, lr, b2=0.9)
+
+
+@wrong("adam_changes", says="sign is turned")
+def adam_changes_negative(gradients, lr):
+    return -_adam(gradients, lr)
+
+
+@wrong("adam_changes", says="learning rate is missing")
+def adam_changes_without_the_rate(gradients, lr):
+    return _adam(gradients, 1.0)
+
+
+@wrong("adam_changes", says="every step, not only of the last")
+def adam_changes_last_only(gradients, lr):
+    return _adam(gradients, lr)[-1]
+
+
+@wrong("adam_changes", says="each step's change")
+def adam_changes_summed(gradients, lr):
+    return -_adam(gradients, lr).cumsum(0)
+
+
+@wrong("adam_changes", says="only the sign")
+def adam_changes_sign_only(gradients, lr):
+    return lr * gradients.sign()
+
+
+@wrong("adam_changes", says="by the root")
+def adam_changes_without_root(gradients, lr):
+    mean, square, changes = 0, 0, []
+    for step, gradient in enumerate(gradients, start=1):
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        changes.append(lr * mean / (1 - 0.9**step) / (square / (1 - 0.999**step) + 1e-8))
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="after the root")
+def adam_changes_with_eps_under_the_root(gradients, lr):
+    mean, square, changes = 0, 0, []
+    for step, gradient in enumerate(gradients, start=1):
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        size = (square / (1 - 0.999**step) + 1e-8).sqrt()
+        changes.append(lr * mean / (1 - 0.9**step) / size)
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="go on with the raw ones")
+def adam_changes_storing_the_corrected(gradients, lr):
+    mean, square, changes = 0, 0, []
+    for step, gradient in enumerate(gradients, start=1):
+        mean = (0.9 * mean + 0.1 * gradient) / (1 - 0.9**step)
+        square = (0.999 * square + 0.001 * gradient**2) / (1 - 0.999**step)
+        changes.append(lr * mean / (square.sqrt() + 1e-8))
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="correction changes with the step")
+def adam_changes_with_a_fixed_correction(gradients, lr):
+    mean, square, changes = 0, 0, []
+    for gradient in gradients:
+        mean = 0.9 * mean + 0.1 * gradient
+        square = 0.999 * square + 0.001 * gradient**2
+        changes.append(lr * mean / (1 - 0.9) / ((square / (1 - 0.999)).sqrt() + 1e-8))
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="expected a tensor")
+def adam_changes_as_a_list(gradients, lr):
+    return list(_adam(gradients, lr))
+
+
+# Exercise 5
+
+
+def _curvatures(inputs):
+    columns = torch.stack([inputs, torch.ones_like(inputs)], dim=1)
+    return torch.linalg.eigvalsh(2 * columns.T @ columns / len(inputs))
+
+
+@wrong("largest_stable_lr", says="a weight alone")
+def largest_stable_lr_without_bias(inputs):
+    return 2 / (2 * inputs**2).mean().item()
+
+
+@wrong("largest_stable_lr", says="steepest sets the limit")
+def largest_stable_lr_of_the_gentlest(inputs):
+    return 2 / _curvatures(inputs)[0].item()
+
+
+@wrong("largest_stable_lr", says="twice that")
+def largest_stable_lr_half_way(inputs):
+    return 1 / _curvatures(inputs)[-1].item()
+
+
+@wrong("largest_stable_lr", says="brings a factor 2")
+def largest_stable_lr_without_the_two(inputs):
+    return 4 / _curvatures(inputs)[-1].item()
+
+
+@wrong("largest_stable_lr", says="you summed")
+def largest_stable_lr_summing(inputs):
+    return 2 / (_curvatures(inputs)[-1] * len(inputs)).item()
+
+
+@wrong("largest_stable_lr", says="not always 4")
+def largest_stable_lr_for_four_readings(inputs):
+    columns = torch.stack([inputs, torch.ones_like(inputs)], dim=1)
+    return 2 / torch.linalg.eigvalsh(2 * columns.T @ columns / 4)[-1].item()
+
+
+@wrong("largest_stable_lr", says="not the sum")
+def largest_stable_lr_of_the_sum(inputs):
+    return 2 / _curvatures(inputs).sum().item()
+
+
+@wrong("largest_stable_lr", says="the limit is 2 divided by it")
+def largest_stable_lr_the_curvature(inputs):
+    return _curvatures(inputs)[-1].item()
+
+
+@wrong("largest_stable_lr", says="got a tensor")
+def largest_stable_lr_as_a_tensor(inputs):
+    return 2 / _curvatures(inputs)[-1]

@@ -1,0 +1,273 @@
+"""Wrong answers to the exercises of lesson 01, tensors."""
+
+import torch
+
+from tests.wrong_answers import wrong
+
+
+@wrong("scale_columns", says="one mean for the whole table")
+def scale_by_one_mean(table):
+    table = table.float()
+    return (table - table.mean()) / table.std()
+
+
+@wrong("scale_columns", says="the std of the whole table")
+def scale_by_one_std(table):
+    table = table.float()
+    return (table - table.mean(dim=0)) / table.std()
+
+
+@wrong("scale_columns", says="rows or the columns that `dim=`")
+def scale_over_dim_1(table):
+    table = table.float()
+    return (table - table.mean(dim=1)) / table.std(dim=1)
+
+
+@wrong("scale_columns", says="took the rows' means away from the columns")
+def scale_over_dim_1_where_that_fits(table):
+    table = table.float()
+    dim = 1 if table.shape[0] == table.shape[1] else 0
+    return (table - table.mean(dim=dim)) / table.std(dim=dim)
+
+
+@wrong("scale_columns", says="scaled the rows")
+def scale_rows(table):
+    table = table.float()
+    return (table - table.mean(dim=1, keepdim=True)) / table.std(dim=1, keepdim=True)
+
+
+@wrong("scale_columns", says="not divided by their std")
+def only_centre(table):
+    return table.float() - table.float().mean(dim=0)
+
+
+@wrong("scale_columns", says="did not take the mean away")
+def only_divide(table):
+    return table.float() / table.float().std(dim=0)
+
+
+@wrong("scale_columns", says="brackets around the difference")
+def forget_the_brackets(table):
+    table = table.float()
+    return table - table.mean(dim=0) / table.std(dim=0)
+
+
+@wrong("scale_columns", says="divided by the variance")
+def scale_by_variance(table):
+    table = table.float()
+    return (table - table.mean(dim=0)) / table.std(dim=0) ** 2
+
+
+@wrong("scale_columns", says="divides by n; use plain")
+def scale_by_population_std(table):
+    table = table.float()
+    return (table - table.mean(dim=0)) / table.std(dim=0, correction=0)
+
+
+@wrong("scale_columns", says="have no mean; cast the table")
+def scale_floats_only(table):
+    return (table - table.mean(dim=0)) / table.std(dim=0)
+
+
+@wrong("scale_columns", says="have no std; cast the table")
+def cast_for_the_mean_only(table):
+    return (table - table.float().mean(dim=0)) / table.std(dim=0)
+
+
+@wrong("scale_columns", says="leave it so")
+def cast_back(table):
+    t = table.float()
+    return ((t - t.mean(dim=0)) / t.std(dim=0)).to(table.dtype)
+
+
+@wrong("scale_columns", says="changed its input")
+def scale_in_place(table):
+    table = table.float()
+    table -= table.mean(dim=0)
+    table /= table.std(dim=0)
+    return table
+
+
+@wrong("scale_columns", says="expected dtype torch.float32, got torch.float64")
+def scale_in_double(table):
+    table = table.cpu().to(torch.float64)
+    return (table - table.mean(dim=0)) / table.std(dim=0)
+
+
+@wrong("scale_columns", says="did you forget `return`?")
+def scale_and_forget(table):
+    table = table.float()
+    _ = (table - table.mean(dim=0)) / table.std(dim=0)
+
+
+@wrong("crop_channels_first", says="`reshape` mixes rows and channels")
+def crop_and_reshape(images, top, left, size):
+    squares = images[:, top : top + size, left : left + size]
+    return squares.reshape(images.shape[0], images.shape[3], size, size)
+
+
+@wrong("crop_channels_first", says="rows and columns are swapped")
+def crop_and_transpose(images, top, left, size):
+    return images[:, top : top + size, left : left + size].transpose(1, 3)
+
+
+@wrong("crop_channels_first", says="the channels are still last")
+def crop_only(images, top, left, size):
+    return images[:, top : top + size, left : left + size]
+
+
+@wrong("crop_channels_first", says="`top` counts rows and `left` columns")
+def swap_top_and_left(images, top, left, size):
+    return images[:, left : left + size, top : top + size].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="a slice ends at a position")
+def slice_by_length(images, top, left, size):
+    return images[:, top:size, left:size].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="a slice stops before its end")
+def crop_one_too_many(images, top, left, size):
+    return images[:, top : top + size + 1, left : left + size + 1].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="begins at (0, 0)")
+def crop_the_corner(images, top, left, size):
+    return images[:, :size, :size].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="nothing is cropped")
+def permute_only(images, top, left, size):
+    return images.permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="keep the dtype")
+def crop_to_float(images, top, left, size):
+    return images.permute(0, 3, 1, 2)[:, :, top : top + size, left : left + size].float()
+
+
+@wrong("crop_channels_first", says="only happened to be 1")
+def crop_and_squeeze(images, top, left, size):
+    return images[:, top : top + size, left : left + size].permute(0, 3, 1, 2).squeeze()
+
+
+@wrong("crop_channels_first", says="expected shape")
+def crop_the_first_image(images, top, left, size):
+    return images[0, top : top + size, left : left + size].permute(2, 0, 1)
+
+
+@wrong("label_scores", says="every label's column from every row")
+def index_all_rows(scores, labels):
+    return scores[:, labels]
+
+
+@wrong("label_scores", says="remove that last dimension")
+def keep_the_column(scores, labels):
+    return scores.gather(1, labels.unsqueeze(1))
+
+
+@wrong("label_scores", says="a bare `squeeze()` also removes the examples")
+def squeeze_everything(scores, labels):
+    return scores.gather(1, labels.unsqueeze(1)).squeeze()
+
+
+@wrong("label_scores", says="each row's highest score")
+def take_the_best(scores, labels):
+    return scores.max(dim=1).values
+
+
+@wrong("label_scores", says="you returned positions")
+def take_positions(scores, labels):
+    return scores.argmax(dim=1)
+
+
+@wrong("label_scores", says="you read row 0 only")
+def index_as_a_row(scores, labels):
+    return scores.gather(1, labels.unsqueeze(0)).squeeze(0)
+
+
+@wrong("label_scores", says="you gathered rows")
+def gather_rows(scores, labels):
+    return scores.gather(0, labels.unsqueeze(1)).squeeze(1)
+
+
+@wrong("label_scores", says="labels picked whole rows")
+def pick_rows(scores, labels):
+    return scores[labels]
+
+
+@wrong("label_scores", says="needs an index with two dimensions")
+def gather_by_a_vector(scores, labels):
+    return scores.gather(1, labels)
+
+
+@wrong("label_scores", says="expected a tensor")
+def build_a_list(scores, labels):
+    return [scores[i, label].item() for i, label in enumerate(labels)]
+
+
+@wrong("squared_distances", says="leave out the root")
+def take_the_root(a, b):
+    return ((a.unsqueeze(1) - b) ** 2).sum(dim=2).sqrt()
+
+
+@wrong("squared_distances", says="the rows belong to `b`")
+def swap_the_points(a, b):
+    return ((b.unsqueeze(1) - a) ** 2).sum(dim=2)
+
+
+@wrong("squared_distances", says="you averaged over the coordinates")
+def average(a, b):
+    return ((a.unsqueeze(1) - b) ** 2).mean(dim=2)
+
+
+@wrong("squared_distances", says="differences cancel each other")
+def forget_the_square(a, b):
+    return (a.unsqueeze(1) - b).sum(dim=2)
+
+
+@wrong("squared_distances", says="square first")
+def square_too_late(a, b):
+    return (a.unsqueeze(1) - b).sum(dim=2) ** 2
+
+
+@wrong("squared_distances", says="absolute differences")
+def absolute(a, b):
+    return (a.unsqueeze(1) - b).abs().sum(dim=2)
+
+
+@wrong("squared_distances", says="add them up over the coordinates")
+def forget_the_sum(a, b):
+    return (a.unsqueeze(1) - b) ** 2
+
+
+@wrong("squared_distances", says="over the points of `b`")
+def sum_over_b(a, b):
+    return ((a.unsqueeze(1) - b) ** 2).sum(dim=1)
+
+
+@wrong("squared_distances", says="over the points of `a`")
+def sum_over_a(a, b):
+    return ((a.unsqueeze(1) - b) ** 2).sum(dim=0)
+
+
+@wrong("squared_distances", says="added up everything")
+def sum_everything(a, b):
+    return ((a.unsqueeze(1) - b) ** 2).sum()
+
+
+@wrong("squared_distances", says="the two do not broadcast")
+def pair_the_points(a, b):
+    return ((a - b) ** 2).sum(dim=1)
+
+
+@wrong("squared_distances", says="every one of `a` meets all of `b`")
+def pair_where_that_fits(a, b):
+    if a.shape == b.shape:
+        return ((a - b) ** 2).sum(dim=1)
+    return ((a.unsqueeze(1) - b) ** 2).sum(dim=2)
+
+
+@wrong("squared_distances", says="this is the matrix product")
+def multiply(a, b):
+    return a @ b.T

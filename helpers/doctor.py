@@ -12,30 +12,22 @@ import importlib
 import os
 import re
 import sys
+import tempfile
 import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-LEAST_PYTHON = (3, 11)
-LEAST_MEMORY, ENOUGH_MEMORY = 1, 2  # GiB free; the largest lessons take 1.5
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
 TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "ruff")  # for tests: no lesson needs them
+WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 INSTALL = "In a terminal, in {}, run: {} -m pip install -c constraints.txt -e ."
-PAIR = (
-    "torch and torchvision must fit each other: install both anew from one source, with the "
-    "command that the selector on https://pytorch.org/get-started/locally/ gives."
-)
-KERNEL = (
-    "If you did not choose it: close JupyterLab and start it with `make lab`, or choose the Python "
-    "of .venv under Kernel > Change Kernel; in a terminal, activate .venv."
-)
 
 
 class Finding(NamedTuple):
-    """What was looked at, how it is (OK, WARN or FAIL), what was found, and what to do about it."""
+    """What was looked at, its level (OK, WARN or FAIL), what was found, and what to do about it."""
 
     name: str
     level: str
@@ -44,25 +36,27 @@ class Finding(NamedTuple):
 
 
 def examine() -> list[Finding]:
-    """Look at everything that a lesson needs; imports its packages, and changes nothing."""
+    """Look at all that the lessons need; imports their packages, and leaves no file behind."""
     project = ROOT / "pyproject.toml"
     text = project.read_text(encoding="utf-8") if project.is_file() else ""
     packages = [_package(*p) for p in re.findall(r'^ +"([\w-]+)>=([\d.]+)"', text, re.MULTILINE)]
     folders = [_folder(ROOT / name) for name in ("data", "runs", "notebooks")]
-    own = [_python(), _lessons(), _kernel()]
-    return own + packages + [_accelerator(), _threads(), _memory(), *folders]
+    own = [_python(), _helpers(), _kernel(), *packages[:2]]  # the first two: torch and torchvision
+    rest = [*_summary("packages", packages[2:]), *_devices(), _memory()]
+    return own + rest + _summary("folders", folders)
 
 
 def report(findings: list[Finding]) -> str:
-    """Write the findings as text, plain ASCII; those on packages and folders that are well, in one line."""
+    """Lay findings out as plain ASCII text: a line each, and below it what to do."""
     lines = []
-    for name, level, found, do in findings:
-        lines += textwrap.wrap(f"[{level:^4}] {name:12} {found}", 96, subsequent_indent=" " * 20)
-        lines += textwrap.wrap(do, 96, initial_indent="       -> ", subsequent_indent=" " * 10)
+    for (name, level, found, do), after in zip(findings, [*findings[1:], None]):  # noqa: B905
+        line = f"[{level:^4}] {name:12} {found}"
+        lines += textwrap.wrap(line, 96, subsequent_indent=" " * 20, **WHOLE_WORDS)
+        if do and (after is None or do != after.do):
+            lines.append(f"       -> {do}")
     failed = sum(finding.level == FAIL for finding in findings)
-    lines += ["", f"Not ready: put right what is marked FAIL ({failed}), from the top, and look again."]
-    if not failed:
-        lines[-1] = "Ready: every lesson can run here."
+    verdict = f"Not ready ({failed} FAIL): do what each -> says, from the top, then look again."
+    lines += ["", verdict if failed else "Ready: the lessons can run here."]
     return "\n".join(lines).encode("ascii", "backslashreplace").decode()
 
 
@@ -73,19 +67,24 @@ def main() -> int:
     return int(any(finding.level == FAIL for finding in findings))
 
 
+def _summary(name: str, findings: list[Finding]) -> list[Finding]:
+    fine = Finding(name, OK, ", ".join(f"{one.name} {one.found}" for one in findings))
+    return [finding for finding in findings if finding.level != OK] or [fine]
+
+
 def _python() -> Finding:
-    version, least = ".".join(map(str, sys.version_info[:3])), ".".join(map(str, LEAST_PYTHON))
-    if tuple(sys.version_info[:2]) >= LEAST_PYTHON:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if tuple(sys.version_info[:2]) >= (3, 11):
         return Finding("Python", OK, version)
-    do = f"Install Python {least} or newer, remove the folder .venv, and set the lessons up again."
-    return Finding("Python", FAIL, f"{version} is older than {least}", do)
+    do = "Install Python 3.11 or newer, remove the folder .venv, and set the lessons up again."
+    return Finding("Python", FAIL, f"{version} is too old", do)
 
 
-def _lessons() -> Finding:
+def _helpers() -> Finding:
     folders = [Path.cwd(), *Path.cwd().parents]
     here = next((folder for folder in folders if (folder / "helpers/doctor.py").is_file()), ROOT)
     if here.resolve() == ROOT and (ROOT / "pyproject.toml").is_file():
-        return Finding("helpers", OK, "belong to these lessons")
+        return Finding("helpers", OK, "found, in the lessons' own folder")
     do = INSTALL.format("the lessons' folder", sys.executable)
     return Finding("helpers", FAIL, f"come from {ROOT}, not from the lessons' folder", do)
 
@@ -94,46 +93,81 @@ def _kernel() -> Finding:
     runs, own = Path(sys.prefix).resolve(), (ROOT / ".venv").resolve()
     if runs == own or not own.is_dir():
         return Finding("kernel", OK, f"runs in the environment {runs.name}")
-    return Finding("kernel", WARN, f"runs {sys.executable}, not the Python of .venv", KERNEL)
+    do = (
+        "Unless you meant that: close JupyterLab and start it with `make lab`, or choose .venv's "
+        "Python under Kernel > Change Kernel; in a terminal, activate .venv first."
+    )
+    return Finding("kernel", WARN, f"runs {sys.executable}, not the Python of .venv", do)
 
 
 def _package(name: str, least: str) -> Finding:
     module, level = MODULES.get(name, name), WARN if name in TOOLS else FAIL
-    pair, install = name in ("torch", "torchvision"), INSTALL.format(ROOT, sys.executable)
+    install = INSTALL.format(ROOT, sys.executable)
     try:
         loaded = importlib.import_module(module)
-    except Exception as error:  # a broken package raises RuntimeError, OSError and others
-        if getattr(error, "name", "") == module and isinstance(error, ModuleNotFoundError):
+    except Exception as error:  # a broken build raises RuntimeError, OSError and others
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
             return Finding(name, level, "is not installed", install)
-        found = f"does not load: {type(error).__name__}: {error}"
-        return Finding(name, level, found, PAIR if pair else f"pip uninstall {name}. {install}")
-    version = str(getattr(loaded, "__version__", least))
-    if _numbers(version) < _numbers(least):
+        do = f"Remove it ({sys.executable} -m pip uninstall {name}). {install}"
+        if name in ("torch", "torchvision"):
+            do = (
+                "torch and torchvision must fit each other: install both anew, from one source, "
+                "as the selector on https://pytorch.org/get-started/locally/ says."
+            )
+        found = textwrap.shorten(f"does not load: {type(error).__name__}: {error}", 300)
+        return Finding(name, level, found, do)
+    version = str(getattr(loaded, "__version__", ""))
+    found, wanted = ([int(n) for n in re.findall(r"\d+", v)[:2]] for v in (version, least))
+    if version and found < wanted:
         return Finding(name, level, f"{version} is older than {least}", install)
-    return Finding(name, OK, version + (_build(loaded) if name == "torch" else ""))
+    if name == "torch":
+        kinds = [kind for kind in ("cuda", "hip", "xpu") if getattr(loaded.version, kind, None)]
+        version += f" ({' '.join(kinds).upper() or 'CPU'} build)"
+    return Finding(name, OK, version)
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version)[:2]]
-
-
-def _build(torch) -> str:
-    kind = torch.version.cuda and f"CUDA {torch.version.cuda}"
-    return f", built for {kind or (torch.version.hip and 'ROCm') or 'the CPU'}"
-
-
-def _accelerator() -> Finding:
+def _devices() -> list[Finding]:
     try:
         from helpers.device import get_device, torch
-
+    except Exception:  # an old Python cannot even read that module
+        return [Finding("accelerator", WARN, "unknown", "Put Python and the packages right first.")]
+    threads = Finding("threads", OK, f"{torch.get_num_threads()}, for {os.cpu_count()} processors")
+    asked = os.environ.get("LADDER_DEVICE")
+    try:
         device = get_device()
-        (torch.ones(1, device=device) + 1).item()
-    except ValueError as error:
-        asked = f"LADDER_DEVICE asks for {os.environ.get('LADDER_DEVICE')!r}, which is not here"
-        return Finding("accelerator", FAIL, asked, f"{error}.")
-    except (ImportError, OSError, TypeError):  # TypeError: an old Python cannot read that module
-        return Finding("accelerator", WARN, "unknown", "Put Python, torch and numpy right first.")
+        torch.ones(1, device=device).add(1).item()
     except Exception as error:
-        do = "Set the variable LADDER_DEVICE=cpu to work without it, or renew its driver."
-        return Finding("accelerator", FAIL, f"does not compute: {error}", do)
-    if device.type == "cpu": ...
+        found = f"{f'LADDER_DEVICE={asked}' if asked else 'It'} does not work: {error}"
+        do = "Set the variable LADDER_DEVICE to cpu, or unset it; no lesson needs an accelerator."
+        return [Finding("accelerator", FAIL, found, do), threads]
+    found = "none in use, which is fine" if device.type == "cpu" else str(device)
+    return [Finding("accelerator", OK, found), threads]
+
+
+def _memory() -> Finding:
+    try:
+        import psutil
+    except Exception:
+        return Finding("memory", WARN, "unknown, without psutil", "Put the packages right first.")
+    free = psutil.virtual_memory().available
+    limit = CONTAINER_LIMIT.read_text().strip() if CONTAINER_LIMIT.is_file() else ""
+    free = min(free, int(limit) if limit.isdigit() else free) / 2**30
+    level = OK if free >= 2 else WARN if free >= 1 else FAIL
+    do = (
+        "A lesson takes up to 1.5 GiB: close other programs and notebooks (Kernel > Shut Down All)."
+    )
+    return Finding("memory", level, f"{free:.1f} GiB free", "" if level == OK else do)
+
+
+def _folder(folder: Path) -> Finding:
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"a line")
+    except OSError as error:
+        do = f"Make {folder} a folder that you may write to, and see that the disk is not full."
+        return Finding(folder.name, FAIL, f"cannot be written to: {error.strerror}", do)
+    return Finding(folder.name, OK, "writable")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -193,7 +193,8 @@ def draw_network(sizes: list[int]) -> Axes:
         The axes; layer `i` stands at `x = i`.
     """
     names = ["input", *["hidden"] * (len(sizes) - 2), "output"]
-    _, ax = plt.subplots(figsize=(2.2 * len(sizes), 0.8 + 0.36 * min(10, max(sizes))))
+    tallest = min(10, max(sizes))
+    _, ax = plt.subplots(figsize=(2.2 * len(sizes), 1 + 0.34 * tallest))
     before: list[float] = []
     for x, (name, size) in enumerate(zip(names, sizes, strict=True)):
         rows = min(size, 9 if size > 10 else 10)
@@ -206,8 +207,7 @@ def draw_network(sizes: list[int]) -> Axes:
                 ax.plot([x - 1, x], [start, end], color="0.7", linewidth=0.8, zorder=1)
         ax.scatter([x] * len(heights), heights, s=200, c="white", edgecolors="black", zorder=2)
         before = heights
-    ax.set(xlim=(-0.5, len(sizes) - 0.5))
-    ax.margins(y=0.2)
+    ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-tallest / 2, tallest / 2 + 1.7))
     ax.axis("off")
     return ax
 

@@ -60,6 +60,18 @@ def test_an_attempt_without_return_is_told_so():
     assert "did you forget `return`?" in message(forgets)
 
 
+def test_an_input_marked_by_the_function_is_noticed():
+    assert "marked its input itself" in message(lambda scores: right(scores.requires_grad_()))
+
+
+def test_a_sorted_list_is_a_changed_input():
+    @exercise
+    def smallest(attempt):
+        attempt.expect(attempt([3, 1, 2]), 1)
+
+    assert "changed its input" in message(lambda numbers: numbers.sort() or numbers[0], smallest)
+
+
 def test_a_known_mistake_is_named():
     assert message(lambda scores: scores - scores.mean()) == "centre: you averaged everything"
 

@@ -78,10 +78,16 @@ class Attempt:
         if problem:
             raise WrongAnswer(problem)
         if result is None:
-            raise WrongAnswer("your function returned nothing; did you forget `return`?")
+            raise WrongAnswer("your function returned None; did you forget `return`?")
         if not all(_same(old, new) for old, new in zip(inputs, copies, strict=True)):
             raise WrongAnswer(
-                "your function changed its input; make a new value instead of writing into the old"
+                "your function changed its input; make a new value instead of writing into the old "
+                "(a view of it is still the old, and so may be what reshape, to or float returns)"
+            )
+        if any(map(_newly_marked, inputs, copies)):
+            raise WrongAnswer(
+                "your function marked its input itself, so a second call adds to its .grad; "
+                "mark a copy, as clone() makes one"
             )
         return result
 
@@ -181,6 +187,10 @@ def _same(old: Any, new: Any) -> bool:
     if isinstance(old, torch.Tensor | np.ndarray):
         return _difference(new, old, rtol=0) is None
     return old is new or old == new
+
+
+def _newly_marked(old: Any, new: Any) -> bool:
+    return isinstance(old, torch.Tensor) and new.requires_grad and not old.requires_grad
 
 
 def _describe_inputs(function: Callable, inputs: Sequence[Any]) -> str:

@@ -29,6 +29,11 @@ class _Curve:
     def __repr__(self) -> str:
         return f"lambda x: {self.text}"
 
+    def root(self, x: torch.Tensor) -> torch.Tensor:
+        for _ in range(50):
+            x = x - self.formula(x) / self.slope(x)
+        return x
+
     def slope(self, x: torch.Tensor) -> torch.Tensor:
         x = x.clone().requires_grad_()
         return torch.autograd.grad(self.formula(x).sum(), x)[0]
@@ -82,6 +87,7 @@ def newton_step(attempt: Attempt) -> None:
             (x - slope / height, "you divided slope by height; it is the other way round"),
             (x - height, "you subtracted the height alone; divide it by the slope"),
             (x - slope, "you subtracted the slope alone; the height is divided by it"),
+            (curve.root(x), "that is the root itself; one step only, the caller repeats it"),
             (height / slope, "that is the length of the step; the guess after it is wanted"),
             (x - height / (2 * slope), "gradients add up: backward() ran more than once"),
         ]
@@ -133,7 +139,7 @@ def two_layer_backward(attempt: Attempt) -> None:
     errors = {
         "does not require grad": "do this one without autograd; no graph is recorded here",
         "cannot be multiplied": "the shapes do not fit; a gradient has the shape of its tensor, "
-        "and hint 1 says which factor is transposed",
+        "and the task says which factor is transposed",
     }
     for square in (False, True):
         dtype = _dtypes(attempt)[square]

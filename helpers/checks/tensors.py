@@ -55,6 +55,7 @@ def crop_channels_first(attempt: Attempt) -> None:
         stop = images[:, top:size, left:size]
         wider = images[:, top : top + size + 1, left : left + size + 1]
         swapped = images[:, left : left + size, top : top + size]
+        misread = "`permute` lists which old dimension comes first, second, and so on"
         anywhere = images.permute(0, 3, 1, 2)
         attempt.expect(
             attempt(images, top, left, size),
@@ -63,10 +64,18 @@ def crop_channels_first(attempt: Attempt) -> None:
                 (squares.reshape(right.shape), "`reshape` mixes rows and channels; move them"),
                 (right.transpose(2, 3), "rows and columns are swapped; keep them in order"),
                 (squares, "the channels are still last"),
+                (squares.permute(0, 2, 3, 1), misread),
+                (
+                    images[top : top + size, left : left + size].permute(0, 3, 1, 2),
+                    "your first slice cut the photographs; leave dimension 0 whole with `:`",
+                ),
                 (swapped.permute(0, 3, 1, 2), "`top` counts rows and `left` columns"),
                 (stop, "a slice ends at a position, not after a length: start plus `size`"),
                 (stop.permute(0, 3, 1, 2), "a slice ends at a position, not after a length"),
-                (wider.permute(0, 3, 1, 2), "a slice stops before its end; one row is too much"),
+                (
+                    wider.permute(0, 3, 1, 2),
+                    "a slice stops before its end; one row and column are too much",
+                ),
                 (images[:, :size, :size].permute(0, 3, 1, 2), "your square begins at (0, 0)"),
                 (anywhere, "the channels moved, but nothing is cropped"),
                 (right.float(), "keep the dtype of the images"),
@@ -90,12 +99,17 @@ def label_scores(attempt: Attempt) -> None:
             errors={
                 "same number of dimensions": "`gather` needs an index with two dimensions; "
                 "give the labels a second one",
+                "Size does not match": "you gathered down the columns; each row is to give a "
+                "number, so gather along dimension 1",
                 "Dimension out of range": "`labels` has one dimension only, so insert at 0 or 1",
             },
         )
         mistakes = [
             (scores[:, labels], "you took every label's column from every row; pair them up"),
-            (scores.gather(1, column), "the shape is (examples, 1); remove that last dimension"),
+            (
+                scores.gather(1, column),
+                "the shape is (examples, 1); remove that last dimension, with `squeeze(1)`",
+            ),
             (right.squeeze(), "a bare `squeeze()` also removes the examples where there is one"),
             (scores.max(dim=1).values, "you took each row's highest score, not its label's"),
             (scores.argmax(dim=1), "you returned positions; the scores are wanted"),

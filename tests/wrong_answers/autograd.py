@@ -257,3 +257,20 @@ def two_layers_with_w2_before_tanh(inputs, w1, w2, grad_output):
 @wrong("two_layer_backward", says="return two tensors")
 def two_layers_with_one_gradient(inputs, w1, w2, grad_output):
     return gradients(inputs, w1, w2, grad_output)[0]
+
+
+@wrong("slopes", says="marked its input itself")
+def slopes_on_the_callers_own_tensor(curve, points):
+    points.requires_grad_()
+    curve(points).sum().backward()
+    return points.grad
+
+
+@wrong("newton_step", says="one step only")
+def newton_until_it_arrives(curve, x):
+    for _ in range(60):
+        leaf = x.clone().requires_grad_()
+        height = curve(leaf)
+        height.backward()
+        x = (leaf - height / leaf.grad).detach()
+    return x

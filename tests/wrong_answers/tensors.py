@@ -271,3 +271,18 @@ def pair_where_that_fits(a, b):
 @wrong("squared_distances", says="this is the matrix product")
 def multiply(a, b):
     return a @ b.T
+
+
+@wrong("crop_channels_first", says="which old dimension comes first")
+def crop_with_permute_read_the_other_way(images, top, left, size):
+    return images[:, top : top + size, left : left + size].permute(0, 2, 3, 1)
+
+
+@wrong("crop_channels_first", says="leave dimension 0 whole")
+def crop_that_slices_the_photographs(images, top, left, size):
+    return images[top : top + size, left : left + size].permute(0, 3, 1, 2)
+
+
+@wrong("label_scores", says="along dimension 1")
+def label_scores_down_the_columns(scores, labels):
+    return scores.gather(0, labels.unsqueeze(0)).squeeze(0)

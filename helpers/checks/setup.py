@@ -1,0 +1,96 @@
+"""Checks of lesson 00: a warm-up, counting parameters, the order of the workflow, a baseline."""
+
+import math
+from itertools import pairwise
+
+import torch
+
+from helpers.checks import Attempt, exercise
+
+STEPS = ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
+
+
+def _shuffled(attempt: Attempt, values: list) -> list:
+    order = torch.randperm(len(values), generator=attempt.generator)
+    return [values[place] for place in order]
+
+
+@exercise
+def double(attempt: Attempt) -> None:
+    """Return twice the number, whole or not, positive or negative."""
+    for number in (attempt.pick(3, 1000), -(2 * attempt.pick(12, 500) + 1) / 8):
+        mistakes = [
+            (number + 2, "you added 2; twice a number is the number times 2"),
+            (number**2, "you squared the number; ** is a power, * is times"),
+            (abs(number) * 2, "a negative number stays negative when it is doubled"),
+            (int(number) * 2, "you cut off what comes after the decimal point"),
+            (str(number) * 2, "you doubled a text; keep the number a number"),
+        ]
+        attempt.expect(attempt(number), number * 2, mistakes)
+
+
+@exercise
+def count_parameters(attempt: Attempt) -> None:
+    """Return how many parameters a network with layers of these sizes has."""
+    for layers in (3, 4, 2, 5):
+        sizes = [4 + size for size in _shuffled(attempt, list(range(2 * layers)))[:layers]]
+        lines = [before * size for before, size in pairwise(sizes)]
+        one_pair = "you counted one pair of neighbours; add up all pairs, from input to output"
+        mistakes = [
+            (sum(lines), "you counted the lines; each circle after the input has one more number"),
+            (sum(lines) + sum(sizes), "the circles of the input layer have no number of their own"),
+            (sum(lines) + sum(sizes[:-1]), "the input's circles have no number, the output's have"),
+            (lines[0] + sizes[1], one_pair),
+            (lines[-1] + sizes[-1], one_pair),
+            (math.prod(sizes), "lines run between neighbours only; add the products up"),
+            (sum(sizes), "you counted the circles; count the lines between them as well"),
+        ]
+        right = sum(lines) + sum(sizes[1:])
+        attempt.expect(attempt(sizes), right, mistakes)
+
+
+@exercise
+def order_steps(attempt: Attempt) -> None:
+    """Return these steps of the workflow, in the order in which they are taken."""
+    optional = _shuffled(attempt, ["data", "optimizer", "save"])[: attempt.pick(1, 3)]
+    some = [step for step in STEPS if step in {"model", "loss", "train", "evaluate", *optional}]
+    for right in (some, STEPS):
+        shuffled = right
+        while shuffled[0] in right[:2] or shuffled in (right[::-1], sorted(right)):
+            shuffled = _shuffled(attempt, right)
+        mistakes = [
+            (shuffled, "you gave the steps back in the order in which they came"),
+            (sorted(right), "that is the order of the alphabet, not of the workflow"),
+            (right[::-1], "that is the workflow backwards"),
+            (STEPS, "you gave all seven steps; give back only those that came in"),
+            (right[0], "you gave one step alone; give back a list of all that came in"),
+        ]
+        got = attempt(shuffled)
+        attempt.require(not isinstance(got, set), "a set has no order; return a list")
+        attempt.expect(got, right, mistakes)
+
+
+@exercise
+def baseline_score(attempt: Attempt) -> None:
+    """Return the share of test labels that the most common training label gets right."""
+    digits = sorted(_shuffled(attempt, list(range(10)))[:3])
+    for other, common, rare in (["ant", "bee", "cat"], digits, ["no", "perhaps", "yes"]):
+        train = [common] * attempt.pick(24, 30) + [other] * attempt.pick(2, 5) + [rare] * 2
+        train = [rare, *_shuffled(attempt, train)]
+        test = _shuffled(attempt, [other] * attempt.pick(8, 11) + [common] * 4 + [rare] * 3)
+        right = 4 / len(test)
+        mistakes = [
+            (
+                test.count(other) / len(test),
+                "you looked for the most common label among the test labels, which you may not see",
+            ),
+            (train.count(common) / len(train), "you scored it on the training labels"),
+            (3 / len(test), "you took the first or the largest label, not the most common one"),
+            (common, "that is the label itself; return the share of test labels that equal it"),
+            (4, "that is how many are right; divide by how many there are"),
+            (100 * right, "return a share between 0 and 1, not a percentage"),
+            (1 / 3, "that is what guessing at random gives; count the most common label instead"),
+            (1 - right, "that is the share of wrong answers"),
+            (4 / len(train), "divide by the number of test labels"),
+        ]
+        attempt.expect(attempt(train, test), right, mistakes)

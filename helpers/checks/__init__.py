@@ -107,13 +107,18 @@ class Attempt:
             WrongAnswer: They differ in kind, shape, dtype, device or value.
         """
         problem = _difference(got, expected, rtol)
-        if problem is None:
-            return
+        if problem is not None:
+            self.recognise(got, expected, mistakes, rtol)
+            raise WrongAnswer(f"{problem}\n  called with {self._asked}")
+
+    def recognise(
+        self, got: Any, expected: Any, mistakes: Sequence[tuple[Any, str]], rtol: float = 1e-4
+    ) -> None:
+        """Raise `WrongAnswer` if an answer is one of these mistakes, which are as in `expect`."""
         for wrong, say in mistakes:
             wrong = wrong() if callable(wrong) else wrong
             if _difference(got, wrong, rtol) is None and _difference(wrong, expected, rtol):
                 raise WrongAnswer(say)
-        raise WrongAnswer(f"{problem}\n  called with {self._asked}")
 
     def require(self, condition: Any, say: str) -> None:
         """Raise `WrongAnswer(say)` unless `condition` holds."""
@@ -232,6 +237,8 @@ def _difference(got: Any, expected: Any, rtol: float) -> str | None:
     if isinstance(expected, torch.Tensor):
         return _tensor_difference(got, expected, rtol)
     if isinstance(expected, list | tuple):
+        if isinstance(got, torch.Tensor):
+            return f"expected a {type(expected).__name__} of {len(expected)} values, got a tensor"
         if not isinstance(got, list | tuple) or len(got) != len(expected):
             return f"expected {len(expected)} values, got {_show(got)}"
         parts = [_difference(g, e, rtol) for g, e in zip(got, expected, strict=True)]
@@ -260,5 +267,15 @@ def _tensor_difference(got: Any, expected: torch.Tensor, rtol: float) -> str | N
             return f"expected {kind} {wanted}, got {found}"
     got, expected = got.detach(), expected.detach()
     if not torch.allclose(got, expected, rtol=rtol, atol=rtol / 10, equal_nan=True):
-        return f"the values differ: expected {_show(expected)}, got {_show(got)}"
+        return _first_difference(got, expected, rtol)
     return None
+
+
+def _first_difference(got: torch.Tensor, expected: torch.Tensor, rtol: float) -> str:
+    if expected.numel() <= 12:
+        return f"the values differ: expected {_show(expected)}, got {_show(got)}"
+    same = torch.isclose(got, expected, rtol=rtol, atol=rtol / 10, equal_nan=True)
+    place = (~same).nonzero()[0].tolist()
+    wanted, found = expected[tuple(place)].item(), got[tuple(place)].item()
+    count, total = int((~same).sum()), same.numel()
+    return f"{count} of {total} values differ; at {place}: expected {wanted:.4g}, got {found:.4g}"

@@ -52,7 +52,7 @@ def momentum_path(attempt: Attempt) -> None:
     """Return the weights that momentum visits on the loss curvature / 2 * weight**2."""
     for steps in (attempt.pick(4, 9), 1, 0):
         start = attempt.pick(2, 9) / 2 * (-1) ** attempt.pick(0, 2)
-        curvature, lr = attempt.pick(3, 9) / 3, attempt.pick(1, 5) / 10
+        curvature, lr = attempt.pick(3, 9) / 3 + 0.1, attempt.pick(1, 5) / 10
         factor = attempt.pick(6, 10) / 10
         given = (start, curvature, lr, factor, steps)
         path = _momentum(*given)
@@ -70,7 +70,7 @@ def momentum_path(attempt: Attempt) -> None:
             ),
             (
                 _momentum(start, curvature, lr, factor, steps, share=1 - factor),
-                "torch adds the whole gradient to the velocity, not (1 - factor) of it",
+                "section 7 adds the whole gradient to the velocity, not (1 - factor) of it",
             ),
             (
                 _momentum(start, curvature, lr, factor, steps, share=factor),
@@ -84,6 +84,11 @@ def momentum_path(attempt: Attempt) -> None:
                 _momentum(start, curvature, lr, factor, steps, late=True),
                 "update the velocity before you move; you moved with the old one",
             ),
+            (
+                _momentum(*given, moved=True),
+                "the first step moves nothing: update the velocity before the weight",
+            ),
+            (_momentum(start, 1.0, lr, factor, steps), "the slope is curvature * weight"),
             (
                 _momentum(start, curvature / 2, lr, factor, steps),
                 "the slope of c / 2 * w**2 is c * w: no half",
@@ -100,12 +105,17 @@ def _momentum(
     steps: int,
     share: float = 1.0,
     late: bool = False,
+    moved: bool = False,
 ) -> list[float]:
-    """Walk with momentum; `share` of each gradient counts, `late` moves before it is added."""
+    """Walk with momentum; `share` of each gradient counts.
+
+    `late` moves by the old velocity; `moved` too, and takes the slope where it has moved to.
+    """
     weight, velocity, path = start, 0.0, [start]
     for _ in range(steps):
+        weight -= lr * velocity if moved else 0
         old, velocity = velocity, factor * velocity + share * curvature * weight
-        weight -= lr * (old if late else velocity)
+        weight -= 0 if moved else lr * (old if late else velocity)
         path.append(weight)
     return path
 
@@ -114,7 +124,7 @@ def _momentum(
 def warmup_cosine(attempt: Attempt) -> None:
     """Return the learning rate of a step: an even rise to the peak, then half a cosine to 0."""
     for _ in range(3):
-        warmup, peak = attempt.pick(2, 7), attempt.pick(1, 40) / 10
+        warmup, peak = attempt.pick(2, 7), attempt.pick(1, 40) / 10 + 0.05
         total = warmup + attempt.pick(4, 20)
         got = [attempt(step, warmup, total, peak) for step in range(total + 1)]
 
@@ -157,16 +167,26 @@ def warmup_cosine(attempt: Attempt) -> None:
                 rates(fall=lambda share: (1 + math.cos(share)) / 2),
                 "the rate hardly falls: np.cos takes radians, so half a turn is np.pi",
             ),
+            (
+                rates(end=warmup + total),
+                "the cosine lasts total_steps - warmup_steps steps; divide by that",
+            ),
+            (
+                rates(fall=lambda share, peak=peak: (1 + math.cos(math.pi * share)) / 2 / peak),
+                "after the warm-up your rate is not multiplied by `peak`",
+            ),
             (rates(fall=lambda share: 1 - share), "your rate falls along a line, not a cosine"),
         ]
-        attempt.expect(got, rates(), mistakes)
+        attempt.recognise(got, rates(), mistakes)
+        for step, rate in enumerate(rates()):
+            attempt.expect(attempt(step, warmup, total, peak), rate)
 
 
 @exercise
 def adam_changes(attempt: Attempt) -> None:
     """Return what Adam subtracts at each step, given the gradients, one row a step."""
     for steps, parameters in ((attempt.pick(3, 8), 3), (1, 2), (5, 1), (4, 4)):
-        scale = 10.0 ** torch.tensor([-4.0, 0.0, 2.0, -1.0])[:parameters].to(attempt.device)
+        scale = 10.0 ** torch.tensor([-8.0, 0.0, 2.0, -1.0])[:parameters].to(attempt.device)
         gradients = (attempt.randn(steps, parameters) + 0.5) * scale
         lr = attempt.pick(1, 50) / 100
         right = _adam(gradients, lr)
@@ -196,6 +216,12 @@ def adam_changes(attempt: Attempt) -> None:
             ),
             (_adam(gradients, lr, betas=(0.999, 0.9)), "you swapped beta1 and beta2"),
             (_adam(gradients, lr, betas=(0.9, 0.9)), "squares are averaged with beta2 = 0.999"),
+            (
+                _adam(gradients, lr, betas=(0.9, 0.99)),
+                "beta2 is 0.999; 0.99 is the decay of RMSprop",
+            ),
+            (_adam(gradients, lr, whole=True), "a new gradient counts (1 - beta), not whole"),
+            (_adam(gradients, lr, eps=0.0), "eps is missing; a tiny gradient shows it"),
             (_adam(gradients, lr, first=0), "the first row is step 1: 1 - beta ** 0 is 0"),
             (right / lr, "the learning rate is missing"),
             (
@@ -218,14 +244,16 @@ def _adam(
     keep: bool = False,
     fixed: bool = False,
     first: int = 1,
+    whole: bool = False,
+    eps: float = 1e-8,
 ) -> torch.Tensor:
     """Adam's changes, shape (steps, parameters), or those of one of its misreadings."""
     average, square = torch.zeros_like(gradients[0]), torch.zeros_like(gradients[0])
-    changes, eps = [], 1e-8
+    changes, shares = [], [1.0, 1.0] if whole else [1 - beta for beta in betas]
     for step, gradient in enumerate(gradients, start=first):
         power = 1 if fixed else step
-        average = betas[0] * average + (1 - betas[0]) * gradient
-        square = betas[1] * square + (1 - betas[1]) * gradient**2
+        average = betas[0] * average + shares[0] * gradient
+        square = betas[1] * square + shares[1] * gradient**2
         top = average / (1 - betas[0] ** power if correct[0] else 1)
         below = square / (1 - betas[1] ** power if correct[1] else 1)
         if keep:

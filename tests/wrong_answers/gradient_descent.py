@@ -433,3 +433,77 @@ def largest_stable_lr_the_curvature(inputs):
 @wrong("largest_stable_lr", says="got a tensor")
 def largest_stable_lr_as_a_tensor(inputs):
     return 2 / _curvatures(inputs)[-1]
+
+
+# What a first reader got wrong
+
+
+@wrong("momentum_path", says="got a tensor")
+def momentum_path_as_a_tensor(start, curvature, lr, factor, steps):
+    weight, velocity, path = start, 0.0, [start]
+    for _ in range(steps):
+        velocity = factor * velocity + curvature * weight
+        weight -= lr * velocity
+        path.append(weight)
+    return torch.tensor(path)
+
+
+@wrong("momentum_path", says="update the velocity before the weight")
+def momentum_path_moving_first(start, curvature, lr, factor, steps):
+    weight, velocity, path = start, 0.0, [start]
+    for _ in range(steps):
+        weight -= lr * velocity
+        velocity = factor * velocity + curvature * weight
+        path.append(weight)
+    return path
+
+
+@wrong("momentum_path", says="the slope is curvature * weight")
+def momentum_path_without_curvature(start, curvature, lr, factor, steps):
+    weight, velocity, path = start, 0.0, [start]
+    for _ in range(steps):
+        velocity = factor * velocity + weight
+        weight -= lr * velocity
+        path.append(weight)
+    return path
+
+
+@wrong("warmup_cosine", says="divide by that")
+def warmup_cosine_over_all_steps(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / total_steps
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="not multiplied by `peak`")
+def warmup_cosine_without_peak(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return (1 + math.cos(math.pi * share)) / 2
+
+
+def adam(gradients, lr, beta2=0.999, share=None, eps=1e-8):
+    mean, square, changes = 0, 0, []
+    for step, gradient in enumerate(gradients, start=1):
+        mean = 0.9 * mean + (share or 0.1) * gradient
+        square = beta2 * square + (share or 1 - beta2) * gradient**2
+        top, below = mean / (1 - 0.9**step), square / (1 - beta2**step)
+        changes.append(lr * top / (below.sqrt() + eps))
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="0.99 is the decay of RMSprop")
+def adam_with_the_decay_of_rmsprop(gradients, lr):
+    return adam(gradients, lr, beta2=0.99)
+
+
+@wrong("adam_changes", says="counts (1 - beta)")
+def adam_with_whole_gradients(gradients, lr):
+    return adam(gradients, lr, share=1)
+
+
+@wrong("adam_changes", says="eps is missing")
+def adam_without_eps(gradients, lr):
+    return adam(gradients, lr, eps=0.0)

@@ -449,7 +449,7 @@ def momentum_path_as_a_tensor(start, curvature, lr, factor, steps):
 
 
 @wrong("momentum_path", says="update the velocity before the weight")
-def momentum_path_moving_first(start, curvature, lr, factor, steps):
+def momentum_path_with_the_slope_where_it_moved(start, curvature, lr, factor, steps):
     weight, velocity, path = start, 0.0, [start]
     for _ in range(steps):
         weight -= lr * velocity
@@ -469,7 +469,7 @@ def momentum_path_without_curvature(start, curvature, lr, factor, steps):
 
 
 @wrong("warmup_cosine", says="divide by that")
-def warmup_cosine_over_all_steps(step, warmup_steps, total_steps, peak):
+def warmup_cosine_divided_by_all_steps(step, warmup_steps, total_steps, peak):
     if step < warmup_steps:
         return peak * (step + 1) / warmup_steps
     share = (step - warmup_steps) / total_steps

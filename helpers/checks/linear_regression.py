@@ -1,0 +1,190 @@
+"""Checks for the exercises of lesson 04, linear regression."""
+
+import torch
+from torch import nn
+
+from helpers.checks import Attempt, exercise
+
+
+@exercise
+def average_loss(attempt: Attempt) -> None:
+    """The mean over all examples, from batch means and batch sizes."""
+    for sizes in ([5, 2], [64, 64, 9], [1, 30, 4, 4, 2], [8, 8, 8, 1]):
+        sizes = torch.tensor(sizes, device=attempt.device)
+        means = attempt.randn(len(sizes)).abs() * 3 + 4 / sizes  # small batches stand out
+        total, count = (means * sizes).sum(), sizes.sum()
+        mistakes = [
+            (means.mean(), "you averaged batch means; the smaller batches count too much"),
+            (means.sum(), "you added up means; weight each by its size and divide"),
+            (total, "that is the sum of all losses; divide by the number of examples"),
+            (total / len(sizes), "you divided by the number of batches, not of examples"),
+            (means.sum() / count, "multiply each mean by its size before you add up"),
+            ((means / sizes).sum(), "a larger batch should count more, not less"),
+            (means[:-1].mean(), "you left out the last batch; it counts, by its size"),
+            ((total / count).item(), "return a tensor of shape (), not a Python number"),
+        ]
+        attempt.expect(attempt(means, sizes), total / count, mistakes)
+
+
+@exercise
+def standardise(attempt: Attempt) -> None:
+    """Inputs scaled by the training statistics, one mean and one deviation a feature."""
+    for patients, others, features in [(7, 5, 3), (6, 6, 6), (9, 4, 1), (5, 1, 5)]:
+        scale = attempt.randn(features).abs() + 1
+        train = attempt.randn(patients, features) * scale + 5 * attempt.randn(features)
+        inputs = attempt.randn(others, features) * 3 * scale + 5 * attempt.randn(features)
+        mean, std = train.mean(dim=0), train.std(dim=0)
+        got = attempt(train, inputs, errors=_ROW_ERRORS)
+        every = torch.cat([train, inputs])
+        leaked = (inputs - every.mean(dim=0)) / every.std(dim=0)
+        right = (inputs - mean) / std
+        mistakes = [
+            (leaked, "leakage: your statistics come from both tables; use the training one alone"),
+            ((train - mean) / std, "you scaled the training table; `inputs` is to be scaled"),
+            ((inputs - train.mean()) / train.std(), "one mean for all; take one for each feature"),
+            ((inputs - mean) / train.std(), "one deviation for all; take one for each feature"),
+            (inputs - mean, "the mean is gone; now divide by the standard deviation"),
+            (inputs / std, "you divided, but did not subtract the mean first"),
+            (inputs - mean / std, "only the mean was divided; put brackets around the difference"),
+            ((inputs - mean) / std**2, "you divided by the variance; its root is the deviation"),
+            ((inputs - mean) / train.std(dim=0, correction=0), "use plain `std`, as section 8"),
+            ((right, right), "return `inputs` only, not a pair"),
+        ]
+        if others > 1:
+            own_mean, own_std = inputs.mean(dim=0), inputs.std(dim=0)
+            both = "you used the inputs' own statistics; new patients must not choose the scale"
+            mistakes += [
+                ((inputs - own_mean) / own_std, both),
+                ((inputs - own_mean) / std, "the mean is the inputs' own; take the training mean"),
+                ((inputs - mean) / own_std, "the deviation is the inputs' own, not the training's"),
+            ]
+        if patients == features:
+            rows = (inputs - train.mean(dim=1)) / train.std(dim=1)
+            mistakes.append((rows, "those are statistics of patients; `dim` is what disappears"))
+        if features == others:
+            across = (inputs - inputs.mean(dim=1, keepdim=True)) / inputs.std(dim=1, keepdim=True)
+            mistakes.append((across, "you scaled each patient; scale each feature"))
+        attempt.expect(got, right, mistakes)
+
+
+_ROW_ERRORS = {
+    "must match the size of tensor b": "your statistics do not fit the inputs: they should have "
+    "one number for each feature; `dim` names what disappears",
+}
+
+
+@exercise
+def r_squared(attempt: Attempt) -> None:
+    """One minus the residuals' squares over the targets' squared distance from their mean."""
+    for n in (5, 8, 30):
+        targets, shift = 3 * attempt.randn(n) + 4, 1 + attempt.randn(1).abs()
+        noise = attempt.randn(n)
+        predictions = (0.7 * targets + noise - (noise + 0.7 * targets).mean()).unsqueeze(1)
+        predictions = predictions + targets.mean() + shift  # another mean than that of the targets
+        flat = predictions.squeeze(1)
+        left = ((targets - flat) ** 2).sum()
+        spread = ((targets - targets.mean()) ** 2).sum()
+        right = 1 - left / spread
+        crossed = (targets - predictions) ** 2  # (n, n)
+        centred, own = targets - targets.mean(), flat - flat.mean()
+        correlation = (centred * own).sum() / (spread * (own**2).sum()).sqrt()
+        shape = "(n, 1) and (n,) broadcast to (n, n); bring both to one shape first"
+        around = "measure the distances from the mean of the targets, not of the predictions"
+        mistakes = [
+            (1 - crossed.sum() / spread, shape),
+            (1 - crossed.mean() / (spread / n), shape),
+            (1 - left / (own**2).sum(), around),
+            (1 - left / ((targets - flat.mean()) ** 2).sum(), around),
+            (left / spread, "that is the share which is left; subtract it from 1"),
+            (1 - left / targets.var(), "you divided a sum by a mean of squares; use two sums"),
+            (1 - (left / n) / targets.var(), "`var` divides by n - 1 and `mean` by n; use sums"),
+            (1 - (left / spread).sqrt(), "no root: R² compares squares"),
+            (1 - left / (targets**2).sum(), "subtract the mean of the targets before you square"),
+            (correlation**2, "that is the squared correlation, which forgives a wrong scale"),
+            (right.reshape(1), "return shape (): one number without a dimension"),
+            (right.item(), "return a tensor of shape (), not a Python number"),
+        ]
+        attempt.expect(attempt(predictions, targets), right, mistakes)
+
+
+class _Restless(nn.Module):
+    """Adds 1 in train mode only."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return inputs + 1 if self.training else inputs
+
+
+@exercise
+def predict(attempt: Attempt) -> None:
+    """The outputs in eval mode, without a graph; every mode afterwards as before."""
+    for training, frozen in [(True, True), (True, False), (False, False), (False, True)]:
+        features = attempt.pick(2, 5)
+        layer = nn.Linear(features, 2)
+        model = nn.Sequential(_Restless(), nn.Sequential(_Restless(), layer)).to(attempt.device)
+        model.train(training)
+        model[1].train(training != frozen)  # a part in the other mode
+        modes = [module.training for module in model.modules()]
+        inputs = attempt.randn(6, features)
+        with torch.no_grad():
+            right = layer(inputs)
+            as_is = model(inputs)
+            restless = layer(inputs + 1), layer(inputs + 2)
+        got = attempt(model, inputs, errors=_PREDICT_ERRORS)
+        say = "the outputs are those of train mode; switch to `eval()` before you compute"
+        attempt.expect(got, right, [(wrong, say) for wrong in (as_is, *restless)])
+        attempt.require(not got.requires_grad, "your outputs carry a graph; compute without one")
+        now = [module.training for module in model.modules()]
+        attempt.require(any(now) or not any(modes), "you left the model in eval mode")
+        attempt.require(
+            now == modes,
+            "some parts are in another mode than before; `train()` switches every part, so put "
+            "each module's own `training` back",
+        )
+        attempt.require(torch.is_grad_enabled(), "gradients are still off; use a `with` block")
+
+
+_PREDICT_ERRORS = {
+    "has no attribute 'training'": "ask modules, not parameters, for their mode",
+}
+
+
+@exercise
+def closed_form(attempt: Attempt) -> None:
+    """The weights and the bias with the least squared error, in float64."""
+    for n, features in [(9, 1), (12, 3), (40, 6), (7, 4)]:
+        weights = attempt.randn(features).cpu().double()
+        inputs = attempt.randn(n, features).cpu().double() + 2
+        targets = inputs @ weights + 3 + 0.5 * attempt.randn(n).cpu().double()
+        ones = torch.ones(n, 1, dtype=torch.float64)
+        full = torch.cat([inputs, ones], dim=1)
+        solution = torch.linalg.lstsq(full, targets.unsqueeze(1)).solution
+        right = solution[:-1, 0], solution[-1, 0]
+        through = torch.linalg.lstsq(inputs, targets.unsqueeze(1)).solution[:, 0]
+        got = attempt(inputs, targets, errors=_CLOSED_ERRORS)
+        zero = torch.zeros((), dtype=torch.float64)
+        wide = "the weights should have shape (features,), the bias ()"
+        mistakes = [
+            (solution, "return two tensors, the weights and the bias"),
+            (solution[:, 0], "return two tensors, the weights and the bias"),
+            ((through, zero), "your line passes through 0; add a column of ones for the bias"),
+            ((through, targets.mean()), "the bias is not the targets' mean; add a column of ones"),
+            (
+                (through, (targets - inputs @ through).mean()),
+                "weights and bias must be fitted together; add a column of ones",
+            ),
+            ((solution[1:, 0], solution[0, 0]), "the bias stands where you put the ones"),
+            (right[::-1], "the weights come first, then the bias"),
+            ((solution[:-1], solution[-1]), wide),
+            ((solution[:-1], solution[-1, 0]), wide),
+            ((solution[:-1, 0], solution[-1]), wide),
+            ((right[0], right[1].item()), "return the bias as a tensor of shape ()"),
+        ]
+        attempt.expect(got, right, mistakes)
+
+
+_CLOSED_ERRORS = {
+    "Tensors must have same number": "the ones need two dimensions, (n, 1)",
+    "Sizes of tensors must match": "the ones are a column: shape (n, 1), joined along dim=1",
+    "same dtype": "the ones must have the inputs' dtype; see Hint 1",
+    "square matrices": "`solve` wants a square table: X.T @ X on the left, X.T @ y on the right",
+}

@@ -47,7 +47,10 @@ def standardise(attempt: Attempt) -> None:
             (inputs / std, "you divided, but did not subtract the mean first"),
             (inputs - mean / std, "only the mean was divided; put brackets around the difference"),
             ((inputs - mean) / std**2, "you divided by the variance; its root is the deviation"),
-            ((inputs - mean) / train.std(dim=0, correction=0), "use plain `std`, as section 8"),
+            (
+                (inputs - mean) / train.std(dim=0, correction=0),
+                "your std divides by n; use plain `std`, which divides by n − 1",
+            ),
             ((right, right), "return `inputs` only, not a pair"),
         ]
         if others > 1:

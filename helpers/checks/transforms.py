@@ -62,7 +62,7 @@ def undo_normalise(attempt: Attempt) -> None:
 
 
 _CHANNELS_LAST = {
-    "must match the size": "mean met the last dimension, the columns; it belongs to the channels",
+    "must match the size": "mean met the rows or the columns; it belongs to the channels",
 }
 
 
@@ -83,6 +83,7 @@ def shift_picture(attempt: Attempt) -> None:
             (moved.float(), "keep the dtype of the picture; zeros_like does"),
             (moved[:, max(down, 0) :, max(right, 0) :], "the picture shrank; keep its size"),
             (image, "the picture did not move"),
+            (torch.where(moved == 0, image, moved), "what comes in is 0; begin with zeros_like"),
         ]
         attempt.expect(got, moved, mistakes)
 

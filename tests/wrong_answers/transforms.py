@@ -108,12 +108,12 @@ def undo_clamped(images, mean, std):
     return (images * _up(std) + _up(mean)).clamp(0, 1)
 
 
-@wrong("undo_normalise", says="met the last dimension")
+@wrong("undo_normalise", says="it belongs to the channels")
 def undo_from_the_right(images, mean, std):
     return images * std + mean
 
 
-@wrong("undo_normalise", says="met the last dimension")
+@wrong("undo_normalise", says="it belongs to the channels")
 def undo_from_the_right_where_that_fits(images, mean, std):
     if images.shape[3] == len(mean):
         return images * std + mean
@@ -330,3 +330,12 @@ def flip_stacked_wrongly(image, boxes):
 def flip_in_place(image, boxes):
     boxes[:, [0, 2]] = image.shape[2] - boxes[:, [2, 0]]
     return image.flip(2), boxes
+
+
+@wrong("shift_picture", says="begin with zeros_like")
+def shift_over_the_old_picture(image, down, right):
+    rows, columns = image.shape[1:]
+    moved = image.clone()
+    part = image[:, max(-down, 0) : rows - max(down, 0), max(-right, 0) : columns - max(right, 0)]
+    moved[:, max(down, 0) : rows - max(-down, 0), max(right, 0) : columns - max(-right, 0)] = part
+    return moved

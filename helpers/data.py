@@ -90,7 +90,8 @@ def load_photo(name: str = "china") -> torch.Tensor:
 
     if name not in ("china", "flower"):
         raise DataError(f"no photograph {name!r}; choose 'china' or 'flower'")
-    return torch.tensor(load_sample_image(f"{name}.jpg")).permute(2, 0, 1)  # (C, H, W)
+    photo = torch.tensor(load_sample_image(f"{name}.jpg"))  # (height, width, channels)
+    return photo.permute(2, 0, 1).contiguous()
 
 
 def read_csv(path: str | Path, target: str) -> Table:
@@ -250,7 +251,7 @@ def write_image_folder(table: Table, folder: str | Path) -> Path:
     folder = Path(folder)
     if folder.is_dir():
         return folder
-    from torchvision.io import encode_png
+    from PIL import Image
 
     staging = None
     try:
@@ -258,13 +259,13 @@ def write_image_folder(table: Table, folder: str | Path) -> Path:
         staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         for name in table.class_names:
             (staging / name).mkdir()
-        pixels = (table.inputs * 255).round().to(torch.uint8)
+        pixels = (table.inputs * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         for i, (picture, target) in enumerate(zip(pixels, table.targets.tolist(), strict=True)):
-            file = staging / table.class_names[target] / f"{i:05}.png"
-            file.write_bytes(encode_png(picture).numpy().tobytes())  # notices a full disk
+            image = Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
+            image.save(staging / table.class_names[target] / f"{i:05}.png")
         staging.chmod(0o755)
         staging.rename(folder)
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
         if not folder.is_dir():  # else another process was quicker, and all is well
             raise DataError(
                 f"cannot write {folder}: {error}; free space or set LADDER_DATA"

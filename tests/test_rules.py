@@ -7,8 +7,8 @@ import pytest
 
 from tests import rules
 from tests.conftest import book, cell, prose
-from tests.rules import RULES, Lesson, broken_links, load_lessons
-from tests.tools.notebooks import NOTEBOOKS, ROOT, every_notebook, problems
+from tests.rules import RULES, Lesson, load_lessons
+from tests.tools.notebooks import NOTEBOOKS, every_notebook, problems
 
 LESSONS = load_lessons()
 
@@ -27,12 +27,6 @@ def test_a_notebook_is_fresh_and_normalised(path):
 def test_every_solution_belongs_to_a_lesson():
     solutions = {path.name for path in (NOTEBOOKS / "solutions").glob("*.ipynb")}
     assert solutions == {lesson.path.name for lesson in LESSONS}
-
-
-def test_links_of_the_readmes_resolve():
-    for path in [ROOT / "README.md", ROOT / "data" / "README.md"]:
-        if path.exists():
-            assert list(broken_links(path.read_text(encoding="utf-8"), path.parent)) == []
 
 
 # A small lesson that keeps every rule, so that each fault below is the only one.

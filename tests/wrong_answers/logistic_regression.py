@@ -264,3 +264,16 @@ def gradient_through_the_unused_branch(logits, targets, pos_weight):
     large = signed > 20
     losses = torch.where(large, signed, signed.exp().log1p())  # 0 times infinity in the gradient
     return (torch.where(targets == 1, pos_weight, 1.0) * losses).mean()
+
+
+@wrong("weighted_bce", says="its slope at logit 0")
+def with_a_kink_at_zero(logits, targets, pos_weight):
+    curved = (-logits.abs()).exp().log1p()
+    malignant, benign = (-logits).clamp(min=0) + curved, logits.clamp(min=0) + curved
+    return (pos_weight * targets * malignant + (1 - targets) * benign).mean()
+
+
+@wrong("weighted_bce", says="an exponential overflows")
+def with_an_exponential_that_overflows(logits, targets, pos_weight):
+    for_ill, for_healthy = (1 + (-logits).exp()).log(), (1 + logits.exp()).log()
+    return torch.where(targets == 1, pos_weight * for_ill, for_healthy).mean()

@@ -9,10 +9,12 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 
 from tests.tools.notebooks import RULES, over_budget, peak_memory, snap_outputs, stated, tags
 
-# Several workers that each use every core slow each other down several times over.
+# Several workers that each use every core slow each other down several times over; so do threads
+# that spin while they wait for a core that another process has.
 workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if workers > 1:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 compare_exactly = IPyNbCell.compare_outputs
 run_cell = IPyNbCell.runtest

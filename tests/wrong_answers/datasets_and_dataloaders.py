@@ -1,0 +1,233 @@
+"""Known wrong answers to the exercises of lesson 06."""
+
+import math
+
+import torch
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+from tests.wrong_answers import wrong
+
+
+@wrong("batch_sizes", says="the smaller last batch is missing")
+def batch_sizes_always_dropped(examples, batch_size, drop_last):
+    return [batch_size] * (examples // batch_size)
+
+
+@wrong("batch_sizes", says="drop_last=True leaves the smaller last batch out")
+def batch_sizes_never_dropped(examples, batch_size, drop_last):
+    rest = examples % batch_size
+    return [batch_size] * (examples // batch_size) + ([rest] if rest else [])
+
+
+@wrong("batch_sizes", says="a batch of 0 examples")
+def batch_sizes_with_an_empty_one(examples, batch_size, drop_last):
+    full = [batch_size] * (examples // batch_size)
+    return full if drop_last else [*full, examples % batch_size]
+
+
+@wrong("batch_sizes", says="return their sizes")
+def batch_sizes_counted(examples, batch_size, drop_last):
+    return examples // batch_size if drop_last else math.ceil(examples / batch_size)
+
+
+@wrong("batch_sizes", says="takes what is left")
+def batch_sizes_all_full(examples, batch_size, drop_last):
+    count = examples // batch_size if drop_last else math.ceil(examples / batch_size)
+    return [batch_size] * count
+
+
+@wrong("fair_weights", says="these grow with the class")
+def fair_weights_as_counts(labels):
+    return labels.bincount()[labels].float()
+
+
+@wrong("fair_weights", says="these grow with the class")
+def fair_weights_as_shares(labels):
+    return labels.bincount()[labels] / len(labels)
+
+
+@wrong("fair_weights", says="one for each example")
+def fair_weights_by_class(labels):
+    return 1 / labels.bincount()
+
+
+@wrong("fair_weights", says="those of each class should")
+def fair_weights_that_add_up_to_one(labels):
+    weights = 1 / labels.bincount()[labels]
+    return weights / weights.sum()
+
+
+@wrong("fair_weights", says="in the order of sorted labels")
+def fair_weights_sorted(labels):
+    counts = labels.bincount()
+    counts = counts[counts > 0]
+    return (1 / counts).repeat_interleave(counts)
+
+
+@wrong("fair_weights", says="place k of your counts is not class k")
+def fair_weights_without_gaps(labels):
+    return 1 / labels.unique(return_counts=True)[1][labels]
+
+
+@wrong("fair_weights", says="expected dtype torch.float32")
+def fair_weights_in_double(labels):
+    return 1 / labels.bincount().double()[labels]
+
+
+class Windows(Dataset):
+    """The right answer, to be spoilt."""
+
+    def __init__(self, series, width, count=0):
+        self.series, self.width = series, width
+        self.count = len(series) - width + count
+
+    def __len__(self):
+        return self.count
+
+    def __getitem__(self, index):
+        end = index + self.width
+        return self.series[index:end], self.series[end]
+
+
+@wrong("window_dataset", says="one example too many")
+def window_dataset_too_long(series, width):
+    return Windows(series, width, count=1)
+
+
+@wrong("window_dataset", says="one example too few")
+def window_dataset_too_short(series, width):
+    return Windows(series, width, count=-1)
+
+
+@wrong("window_dataset", says="return a dataset")
+def window_dataset_as_a_list(series, width):
+    return list(Windows(series, width))
+
+
+@wrong("window_dataset", says="the window's own last value")
+def window_dataset_target_inside(series, width):
+    class Inside(Windows):
+        def __getitem__(self, index):
+            window, _ = super().__getitem__(index)
+            return window, window[-1]
+
+    return Inside(series, width)
+
+
+@wrong("window_dataset", says="the target should have shape ()")
+def window_dataset_target_sliced(series, width):
+    class Sliced(Windows):
+        def __getitem__(self, index):
+            end = index + self.width
+            return self.series[index:end], self.series[end : end + 1]
+
+    return Sliced(series, width)
+
+
+@wrong("window_dataset", says="dataset[0] raised AttributeError")
+def window_dataset_forgets_the_series(series, width):
+    class Forgets(Windows):
+        def __init__(self, series, width):
+            self.width, self.count = width, len(series) - width
+
+    return Forgets(series, width)
+
+
+@wrong("window_dataset", says="the window holds its target")
+def window_dataset_too_wide(series, width):
+    class Wide(Windows):
+        def __getitem__(self, index):
+            end = index + self.width
+            return self.series[index : end + 1], self.series[end]
+
+    return Wide(series, width)
+
+
+@wrong("window_dataset", says="windows overlap")
+def window_dataset_side_by_side(series, width):
+    return Windows(series, width, count=(len(series) - width) // width - len(series) + width)
+
+
+def parts(batch):
+    words, labels = [word for word, _ in batch], torch.tensor([label for _, label in batch])
+    padded = pad_sequence(words, batch_first=True)
+    lengths = torch.tensor([len(word) for word in words]).unsqueeze(1)
+    return padded, torch.arange(padded.shape[1]) < lengths, labels
+
+
+@wrong("collate_words", says="a letter may have the code 0")
+def collate_words_mask_from_zeros(batch):
+    padded, _, labels = parts(batch)
+    return padded, padded != 0, labels
+
+
+@wrong("collate_words", says="True where no letter is")
+def collate_words_mask_inverted(batch):
+    padded, mask, labels = parts(batch)
+    return padded, ~mask, labels
+
+
+@wrong("collate_words", says="see batch_first")
+def collate_words_in_columns(batch):
+    _, mask, labels = parts(batch)
+    return pad_sequence([word for word, _ in batch]), mask, labels
+
+
+@wrong("collate_words", says="fill the shorter ones up first")
+def collate_words_stacked(batch):
+    _, mask, labels = parts(batch)
+    return torch.stack([word for word, _ in batch]), mask, labels
+
+
+@wrong("collate_words", says="the labels are still a list")
+def collate_words_labels_listed(batch):
+    padded, mask, labels = parts(batch)
+    return padded, mask, labels.tolist()
+
+
+@wrong("collate_words", says="expected shape")
+def collate_words_to_a_fixed_width(batch):
+    padded, mask, labels = parts(batch)
+    wide = torch.zeros(len(batch), 40, dtype=torch.int64)
+    wide[:, : padded.shape[1]] = padded
+    return wide, mask, labels
+
+
+@wrong("collate_words", says="return three values")
+def collate_words_without_labels(batch):
+    return parts(batch)[:2]
+
+
+@wrong("worker_share", says="every worker serves everything")
+def worker_share_of_everything(start, stop, worker, workers):
+    return list(range(start, stop))
+
+
+@wrong("worker_share", says="nobody serves")
+def worker_share_in_floored_blocks(start, stop, worker, workers):
+    size = (stop - start) // workers
+    return list(range(start + worker * size, start + (worker + 1) * size))
+
+
+@wrong("worker_share", says="is not in the range")
+def worker_share_from_zero(start, stop, worker, workers):
+    return list(range(worker, stop, workers))
+
+
+@wrong("worker_share", says="nobody serves")
+def worker_share_without_the_last(start, stop, worker, workers):
+    return list(range(start + worker, stop - 1, workers))
+
+
+@wrong("worker_share", says="the shares are not fair")
+def worker_share_the_last_takes_the_rest(start, stop, worker, workers):
+    size = (stop - start) // workers
+    end = stop if worker == workers - 1 else start + (worker + 1) * size
+    return list(range(start + worker * size, end))
+
+
+@wrong("worker_share", says="served twice")
+def worker_share_in_overlapping_blocks(start, stop, worker, workers):
+    size = (stop - start) // workers + 1
+    return list(range(start + worker * size, min(stop, start + (worker + 1) * size + 1)))

@@ -11,7 +11,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-RUN := $(BIN)/python -m
+RUN := "$(BIN)/python" -m
 
 .PHONY: help setup lab test notebooks lint doctor clean
 

@@ -26,6 +26,9 @@ CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 INSTALL = "In a terminal, in {}, run: {} -m pip install -c constraints.txt -e ."
 
 
+PYTHON = f'"{sys.executable}"' if " " in sys.executable else sys.executable  # as a shell takes it
+
+
 class Finding(NamedTuple):
     """What was looked at, its level (OK, WARN or FAIL), what was found, and what to do about it."""
 
@@ -47,7 +50,7 @@ def examine() -> list[Finding]:
 
 
 def report(findings: list[Finding]) -> str:
-    """Lay findings out as plain ASCII text: a line each, and below it what to do."""
+    """Lay findings out as text: a line each, and below it what to do."""
     lines = []
     for (name, level, found, do), after in zip(findings, [*findings[1:], None]):  # noqa: B905
         line = f"[{level:^4}] {name:12} {found}"
@@ -57,13 +60,14 @@ def report(findings: list[Finding]) -> str:
     failed = sum(finding.level == FAIL for finding in findings)
     verdict = f"Not ready ({failed} FAIL): do what each -> says, from the top, then look again."
     lines += ["", verdict if failed else "Ready: the lessons can run here."]
-    return "\n".join(lines).encode("ascii", "backslashreplace").decode()
+    return "\n".join(lines)
 
 
 def main() -> int:
     """Print the report; return 1 if a lesson would fail, else 0."""
     findings = examine()
-    print(report(findings))
+    encoding = sys.stdout.encoding or "ascii"  # a path may hold letters that a console lacks
+    print(report(findings).encode(encoding, "backslashreplace").decode(encoding))
     return int(any(finding.level == FAIL for finding in findings))
 
 
@@ -85,7 +89,7 @@ def _helpers() -> Finding:
     here = next((folder for folder in folders if (folder / "helpers/doctor.py").is_file()), ROOT)
     if here.resolve() == ROOT and (ROOT / "pyproject.toml").is_file():
         return Finding("helpers", OK, "found, in the lessons' own folder")
-    do = INSTALL.format("the lessons' folder", sys.executable)
+    do = INSTALL.format("the lessons' folder", PYTHON)
     return Finding("helpers", FAIL, f"come from {ROOT}, not from the lessons' folder", do)
 
 
@@ -102,13 +106,13 @@ def _kernel() -> Finding:
 
 def _package(name: str, least: str) -> Finding:
     module, level = MODULES.get(name, name), WARN if name in TOOLS else FAIL
-    install = INSTALL.format(ROOT, sys.executable)
+    install = INSTALL.format(ROOT, PYTHON)
     try:
         loaded = importlib.import_module(module)
     except Exception as error:  # a broken build raises RuntimeError, OSError and others
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return Finding(name, level, "is not installed", install)
-        do = f"Remove it ({sys.executable} -m pip uninstall {name}). {install}"
+        do = f"Remove it ({PYTHON} -m pip uninstall {name}). {install}"
         if name in ("torch", "torchvision"):
             do = (
                 "torch and torchvision must fit each other: install both anew, from one source, "

@@ -202,7 +202,7 @@ def test_a_missing_package_is_named(diagnose, monkeypatch, name, module):
     status, text, findings = diagnose()
     assert status == 1
     assert findings[name].found == "is not installed"
-    assert f"{sys.executable} -m pip install -c constraints.txt -e ." in text
+    assert f"{doctor.PYTHON} -m pip install -c constraints.txt -e ." in text
 
 
 def test_without_torch_the_accelerator_is_unknown(diagnose, monkeypatch):
@@ -343,7 +343,15 @@ def test_the_report_prints_on_any_console(tmp_path):
     assert got.returncode == 1
     assert got.stdout.isascii()
     assert "Traceback" not in got.stderr
-    assert doctor.report([Finding("kernel", WARN, "runs /home/zoë/Überall", "Do.")]).isascii()
+
+
+def test_letters_that_the_console_lacks_are_escaped(capsys, monkeypatch):
+    finding = Finding("kernel", WARN, "runs /home/zoë/Überall", "Do.")
+    monkeypatch.setattr(doctor, "examine", lambda: [finding])
+    console = io.TextIOWrapper(io.BytesIO(), encoding="ascii", write_through=True)
+    monkeypatch.setattr(sys, "stdout", console)
+    assert doctor.main() == 0
+    assert b"runs /home/zo\\xeb/\\xdcberall" in console.buffer.getvalue()
 
 
 # Where even the doctor cannot be imported, the first cell of lesson 00 has to help

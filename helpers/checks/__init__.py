@@ -79,11 +79,12 @@ class Attempt:
             raise WrongAnswer(problem)
         if result is None:
             raise WrongAnswer("your function returned None; did you forget `return`?")
-        if not all(_same(old, new) for old, new in zip(inputs, copies, strict=True)):
-            raise WrongAnswer(
-                "your function changed its input; make a new value instead of writing into the old "
-                "(a view of it is still the old, and so may be what reshape, to or float returns)"
-            )
+        changed = [old for old, new in zip(inputs, copies, strict=True) if not _same(old, new)]
+        if changed:
+            say = "your function changed its input; make a new value instead of changing the old"
+            if isinstance(changed[0], torch.Tensor):
+                say += " (a view is still the old, and so may be what reshape, to or float returns)"
+            raise WrongAnswer(say)
         if any(map(_newly_marked, inputs, copies)):
             raise WrongAnswer(
                 "your function marked its input itself, so a second call adds to its .grad; "

@@ -75,6 +75,8 @@ def window_dataset(attempt: Attempt) -> None:
             (count - 1, "one example too few: the last value of the series is a target too"),
             (count + width, "that is the number of values; not every one begins a window"),
             (count // width, "windows overlap: the next one begins one value later"),
+            ((width + count) // width, "windows overlap: the next begins one value later"),
+            ((width + count - 1) // width, "windows overlap: the next begins one value later"),
         ]
         attempt.expect(_ask(attempt, "len(dataset)", len, dataset), count, mistakes)
         for i in (0, count - 1, attempt.pick(0, count)):

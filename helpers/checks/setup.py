@@ -36,16 +36,26 @@ def count_parameters(attempt: Attempt) -> None:
         sizes = [4 + size for size in _shuffled(attempt, list(range(2 * layers)))[:layers]]
         lines = [before * size for before, size in pairwise(sizes)]
         one_pair = "you counted one pair of neighbours; add up all pairs, from input to output"
+        right = sum(lines) + sum(sizes[1:])
         mistakes = [
             (sum(lines), "you counted the lines; each circle after the input has one more number"),
             (sum(lines) + sum(sizes), "the circles of the input layer have no number of their own"),
             (sum(lines) + sum(sizes[:-1]), "the input's circles have no number, the output's have"),
             (lines[0] + sizes[1], one_pair),
             (lines[-1] + sizes[-1], one_pair),
+            (sum(lines) + sum(sizes[1:-1]), "the output's circles have a number of their own too"),
+            (sum(lines) + layers - 1, "one number for each circle, not for each layer"),
+            (
+                right + sizes[0] * sizes[-1] + sizes[0],
+                "your loop began at place 0, where sizes[-1] is the last layer; begin at 1",
+            ),
+            (
+                sizes[0] * sizes[1] + sizes[1] + (sizes[1] + 1) * sizes[2 % layers],
+                "that is right for three layers only; use a loop",
+            ),
             (math.prod(sizes), "lines run between neighbours only; add the products up"),
             (sum(sizes), "you counted the circles; count the lines between them as well"),
         ]
-        right = sum(lines) + sum(sizes[1:])
         attempt.expect(attempt(sizes), right, mistakes)
 
 
@@ -75,8 +85,8 @@ def baseline_score(attempt: Attempt) -> None:
     """Return the share of test labels that the most common training label gets right."""
     digits = sorted(_shuffled(attempt, list(range(10)))[:3])
     for other, common, rare in (["ant", "bee", "cat"], digits, ["no", "perhaps", "yes"]):
-        train = [common] * attempt.pick(24, 30) + [other] * attempt.pick(2, 5) + [rare] * 2
-        train = [rare, *_shuffled(attempt, train)]
+        train = [common] * attempt.pick(24, 30) + [other] * attempt.pick(2, 5) + [rare]
+        train = [rare, *_shuffled(attempt, train), rare]
         test = _shuffled(attempt, [other] * attempt.pick(8, 11) + [common] * 4 + [rare] * 3)
         right = 4 / len(test)
         mistakes = [
@@ -85,11 +95,12 @@ def baseline_score(attempt: Attempt) -> None:
                 "you looked for the most common label among the test labels, which you may not see",
             ),
             (train.count(common) / len(train), "you scored it on the training labels"),
-            (3 / len(test), "you took the first or the largest label, not the most common one"),
+            (3 / len(test), "you took the first, last, largest or rarest label"),
             (common, "that is the label itself; return the share of test labels that equal it"),
             (4, "that is how many are right; divide by how many there are"),
             (100 * right, "return a share between 0 and 1, not a percentage"),
             (1 / 3, "that is what guessing at random gives; count the most common label instead"),
+            (0.0, "that is 0: == compares a whole list at once; count with .count"),
             (1 - right, "that is the share of wrong answers"),
             (4 / len(train), "divide by the number of test labels"),
         ]

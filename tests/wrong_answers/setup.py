@@ -162,12 +162,12 @@ def score_on_the_training_labels(train_labels, test_labels):
     return train_labels.count(most_common(train_labels)) / len(train_labels)
 
 
-@wrong("baseline_score", says="the first or the largest label")
+@wrong("baseline_score", says="first, last, largest or rarest")
 def score_of_the_first_label(train_labels, test_labels):
     return test_labels.count(train_labels[0]) / len(test_labels)
 
 
-@wrong("baseline_score", says="the first or the largest label")
+@wrong("baseline_score", says="first, last, largest or rarest")
 def score_of_the_largest_label(train_labels, test_labels):
     return test_labels.count(max(train_labels)) / len(test_labels)
 
@@ -205,3 +205,29 @@ def score_divided_by_the_wrong_length(train_labels, test_labels):
 @wrong("baseline_score", says="expected 0.")
 def score_rounded(train_labels, test_labels):
     return round(test_labels.count(most_common(train_labels)) / len(test_labels), 1)
+
+
+@wrong("count_parameters", says="begin at 1")
+def count_from_place_0(sizes):
+    return sum((sizes[place - 1] + 1) * sizes[place] for place in range(len(sizes)))
+
+
+@wrong("count_parameters", says="the output's circles have a number")
+def count_without_the_outputs_offsets(sizes):
+    return sum(a * b for a, b in pairwise(sizes)) + sum(sizes[1:-1])
+
+
+@wrong("count_parameters", says="not for each layer")
+def count_one_offset_a_layer(sizes):
+    return sum(a * b for a, b in pairwise(sizes)) + len(sizes) - 1
+
+
+@wrong("baseline_score", says="first, last, largest or rarest")
+def score_of_the_last_label(train_labels, test_labels):
+    return test_labels.count(train_labels[-1]) / len(test_labels)
+
+
+@wrong("baseline_score", says="count with .count")
+def score_by_comparing_the_whole_list(train_labels, test_labels):
+    common = max(set(train_labels), key=train_labels.count)
+    return float(test_labels == common)

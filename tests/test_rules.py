@@ -163,6 +163,10 @@ FAULTS = [
     (tagged(5, "aprox-output"), "tags_are_known: unknown tag 'aprox-output'"),
     (replaced(5, "\nshare", "\n# NBVAL_SKIP"), "tags_are_known: a comment"),
     (tagged(5, "nbval-ignore-output"), "opt_outs_are_few: output ignored"),
+    (
+        lambda lesson: [tagged(i, "approx-output")(lesson) for i in (5, 7)],
+        "opt_outs_are_few: 2 of 5",
+    ),
     (tagged(10), "errors_are_meant: an untagged error"),
     (tagged(5, "raises-exception"), "errors_are_meant: tagged, but"),
     (replaced(8, "The line rises from one", "#"), "figures_are_described: no description"),
@@ -199,6 +203,12 @@ def test_a_fault_is_noticed(spoil, says):
     lesson = copy.deepcopy(model_lesson())
     spoil(lesson)
     assert says in found(lesson)
+
+
+def test_every_rule_has_a_fault():
+    assert {rule.__name__ for rule in WITHOUT_FILES} == {
+        says.partition(":")[0] for _, says in FAULTS
+    }
 
 
 def test_a_missing_solution_is_noticed():

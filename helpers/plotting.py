@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 
@@ -287,3 +288,93 @@ def _draw_cell(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
     """Draw a unit square with `text` in its middle."""
     ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, edgecolor="black", **style))
     ax.text(x, y, text, ha="center", va="center")
+
+
+def draw_images(
+    images: torch.Tensor, titles: list[str] | None = None, columns: int = 8, size: float = 0.9
+) -> Figure:
+    """Draw pictures in rows, all on one scale of grey, or in colour.
+
+    Args:
+        images: (pictures, channels, height, width) with 1 or 3 channels, on any device. Grey ones
+            may have any values; those of colours are clamped to 0 to 1.
+        titles: One a picture, for above it.
+        columns: Pictures in a row.
+        size: Of a picture, in inches.
+
+    Returns:
+        The figure; `fig.suptitle` can give it a title.
+
+    Raises:
+        ValueError: The pictures have another shape, or not as many titles.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
+        say = f"expected pictures of shape (n, 1 or 3, height, width), got {tuple(images.shape)}"
+        raise ValueError(f"{say}; use images.unsqueeze(1) for pictures without channels")
+    if titles is not None and len(titles) != len(images):
+        raise ValueError(f"expected {len(images)} titles, got {len(titles)}")
+    pixels = images.detach().cpu().float()
+    colour, columns = pixels.shape[1] == 3, min(columns, len(pixels))
+    scale = {} if colour else {"vmin": pixels.min().item(), "vmax": pixels.max().item()}
+    rows = -(-len(pixels) // columns)
+    tall = size + 0.25 * max((title.count("\n") + 1 for title in titles or []), default=0)
+    shape = {"figsize": (columns * size, rows * tall + 0.4), "squeeze": False}
+    fig, axes = plt.subplots(rows, columns, **shape)
+    for ax in axes.flat:
+        ax.axis("off")
+    for i, (ax, picture) in enumerate(zip(axes.flat, pixels, strict=False)):
+        shown = picture.permute(1, 2, 0).clamp(0, 1) if colour else picture[0]
+        ax.imshow(shown.numpy(), **scale)
+        if titles is not None:
+            ax.set_title(titles[i], loc="center", weight="normal", size=8)
+    return fig
+
+
+def draw_history(history: dict[str, list[float]]) -> Figure:
+    """Draw what `helpers.training.fit` returns: the two losses left, the accuracy right.
+
+    Returns:
+        The figure, with two axes.
+    """
+    fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3))
+    epochs = range(1, len(history["train_loss"]) + 1)
+    left.plot(epochs, history["train_loss"], "o-", markersize=3, label="training")
+    left.plot(epochs, history["valid_loss"], "s--", markersize=3, label="validation")
+    left.set(xlabel="epoch", ylabel="loss", title="Loss")
+    left.legend()
+    right.plot(epochs, history["valid_accuracy"], "s--", color="C1", markersize=3)
+    right.set(xlabel="epoch", ylabel="accuracy", title="Validation accuracy")
+    return fig
+
+
+def draw_confusion(matrix: torch.Tensor, class_names: list[str], ax: Axes | None = None) -> Axes:
+    """Draw a confusion matrix: a row a true class, a column a predicted one, counts written in.
+
+    Mistakes are shaded by how frequent they are; the diagonal is left white.
+
+    Args:
+        matrix: Counts, (classes, classes).
+        class_names: One a class.
+        ax: Where to draw; None for a new figure, as large as it needs to be.
+
+    Returns:
+        The axes.
+    """
+    if ax is None:
+        side = 1.6 + 0.38 * len(class_names)
+        _, ax = plt.subplots(figsize=(side + 0.4, side))
+    counts = matrix.cpu().float()
+    mistakes = counts.clone().fill_diagonal_(0)
+    ax.imshow(mistakes.numpy(), cmap="Greys", vmin=0, vmax=max(mistakes.max().item(), 1) * 1.6)
+    for (row, column), count in zip(
+        product(range(len(counts)), repeat=2), counts.flatten().tolist(), strict=True
+    ):
+        if count:
+            style = {"weight": "bold"} if row == column else {}
+            ax.text(column, row, f"{count:.0f}", ha="center", va="center", size=8, **style)
+    turn = 90 if max(map(len, class_names)) > 3 else 0
+    ax.set_xticks(range(len(class_names)), class_names, rotation=turn)
+    ax.set_yticks(range(len(class_names)), class_names)
+    ax.set(xlabel="predicted", ylabel="true")
+    ax.grid(visible=False)
+    return ax

@@ -1,5 +1,7 @@
-"""One epoch of training, and an evaluation that changes nothing. Earned in lesson 04."""
+"""The training loop and what surrounds it; one epoch is earned in lesson 04, `fit` in 10."""
 
+import itertools
+import math
 from collections.abc import Callable, Iterable
 
 import torch
@@ -73,3 +75,100 @@ def evaluate(model: nn.Module, loader: Iterable, measure: Callable) -> float:
     if count == 0:
         raise ValueError("the loader yields no batch; is its dataset smaller than one batch?")
     return total / count
+
+
+def predict(model: nn.Module, loader: Iterable) -> tuple[torch.Tensor, torch.Tensor]:
+    """Collect the outputs of `model` for a whole `loader`, as `evaluate` would see them.
+
+    Args:
+        model: Used on the device it is on, in eval mode; nothing of it changes.
+        loader: Yields pairs (inputs, targets) whose first dimension is the batch.
+
+    Returns:
+        The outputs, (examples, ...), and the targets, (examples, ...), in the loader's order, both
+        on the model's device.
+
+    Raises:
+        ValueError: The loader yields nothing.
+    """
+    batches = []
+
+    def collect(outputs, targets):
+        batches.append((outputs, targets))
+        return 0.0
+
+    evaluate(model, loader, collect)
+    outputs, targets = zip(*batches, strict=True)
+    return torch.cat(outputs), torch.cat(targets)
+
+
+def guard(loss_fn: Callable, where: str = "step") -> Callable:
+    """Make of a classifier's loss one that refuses impossible labels and stops at nan.
+
+    Args:
+        loss_fn: Takes (logits, targets), logits of shape (batch, classes, ...).
+        where: What one call is, for the messages; calls are counted from 1.
+
+    Returns:
+        A function of (logits, targets) that gives what `loss_fn` gives.
+
+    Raises:
+        ValueError: (when called) A label is negative, or has no logit.
+        FloatingPointError: (when called) The loss is infinite or nan.
+    """
+    calls = itertools.count(1)
+
+    def guarded(logits, targets):
+        call, classes = next(calls), logits.shape[1]
+        low, high = (x.item() for x in targets.aminmax())
+        if low < 0 or high >= classes > 1:
+            say = f"expected labels from 0 to {classes - 1}, got {low} to {high}"
+            raise ValueError(f"{where} {call}: {say}; number the classes anew or add outputs")
+        loss = loss_fn(logits, targets)
+        if not loss.isfinite():
+            say = "try a lower learning rate, and look for nan or inf in the inputs"
+            raise FloatingPointError(f"{where} {call}: the loss is {loss.item()}; {say}")
+        return loss
+
+    return guarded
+
+
+def fit(
+    model: nn.Module,
+    train_loader: Iterable,
+    valid_loader: Iterable,
+    loss_fn: Callable,
+    optimizer: torch.optim.Optimizer,
+    epochs: int,
+    show: bool = True,
+) -> dict[str, list[float]]:
+    """Train a classifier for some epochs, and watch it on validation data after each.
+
+    Args:
+        model: Changed in place, on the device it is on; gives logits, (batch, classes).
+        train_loader: Yields pairs (inputs, targets), targets being class numbers, (batch,).
+        valid_loader: The same, of examples that are not trained on.
+        loss_fn: Takes (logits, targets); returns the batch's mean loss.
+        optimizer: Of the model's parameters.
+        epochs: Passes through `train_loader`, 1 or more.
+        show: Print a line after about every tenth of the epochs.
+
+    Returns:
+        "train_loss" (mean over the epoch, as `train_epoch` gives it), "valid_loss" and
+        "valid_accuracy" (0 to 1), each with one number an epoch.
+
+    Raises:
+        ValueError: A loader yields nothing, or a label is out of range.
+        FloatingPointError: The loss is infinite or nan; the model is as it was before that step.
+    """
+    history = {"train_loss": [], "valid_loss": [], "valid_accuracy": []}
+    train_loss_fn, valid_loss_fn = guard(loss_fn), guard(loss_fn, "validation after epoch")
+    for epoch in range(1, epochs + 1):
+        history["train_loss"].append(train_epoch(model, train_loader, train_loss_fn, optimizer))
+        logits, targets = predict(model, valid_loader)
+        history["valid_loss"].append(valid_loss_fn(logits, targets).item())
+        history["valid_accuracy"].append((logits.argmax(dim=1) == targets).float().mean().item())
+        if show and (epoch in (1, epochs) or epoch % math.ceil(epochs / 10) == 0):
+            latest = "  ".join(f"{name} {values[-1]:.3f}" for name, values in history.items())
+            print(f"epoch {epoch:{len(str(epochs))}}/{epochs}  {latest}")
+    return history

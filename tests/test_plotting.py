@@ -7,7 +7,10 @@ import torch
 from helpers.plotting import (
     autograd_graph,
     draw_broadcast,
+    draw_confusion,
     draw_graph,
+    draw_history,
+    draw_images,
     draw_layout,
     draw_network,
     draw_paths,
@@ -184,4 +187,53 @@ def test_paths_run_over_the_surface_from_a_cross_to_a_mark():
     assert (first.get_xydata().ravel() == path[0].numpy()).all()
     assert last.get_label() == "plain"
     assert (ax.get_xlim(), ax.get_ylim()) == ((-1, 1), (-2, 2))
+    plt.close("all")
+
+
+def test_pictures_stand_in_rows_on_one_scale_with_their_titles():
+    images = torch.arange(5.0).reshape(5, 1, 1, 1).expand(5, 1, 2, 3)
+    fig = draw_images(images, titles=list("abcde"), columns=3)
+    assert len(fig.axes) == 6
+    shown = [ax.images[0] for ax in fig.axes if ax.images]
+    assert [image.get_array().max() for image in shown] == [0, 1, 2, 3, 4]
+    assert {image.get_clim() for image in shown} == {(0, 4)}
+    assert [ax.get_title() for ax in fig.axes] == [*"abcde", ""]
+    plt.close("all")
+
+
+def test_pictures_in_colour_have_channels_last_and_no_values_beyond_1():
+    fig = draw_images(torch.full((1, 3, 2, 2), 1.5, requires_grad=True))
+    assert fig.axes[0].images[0].get_array().shape == (2, 2, 3)
+    assert fig.axes[0].images[0].get_array().max() == 1
+    plt.close("all")
+
+
+@pytest.mark.parametrize("shape", [(4, 8, 8), (2, 2, 8, 8), (0, 1, 8, 8)])
+def test_pictures_of_another_shape_are_refused(shape):
+    with pytest.raises(
+        ValueError, match=r"expected pictures of shape \(n, 1 or 3, height, width\)"
+    ):
+        draw_images(torch.zeros(shape))
+
+
+def test_titles_must_be_as_many_as_pictures():
+    with pytest.raises(ValueError, match="expected 2 titles, got 1"):
+        draw_images(torch.zeros(2, 1, 4, 4), titles=["one"])
+
+
+def test_a_history_is_drawn_against_epochs_from_1():
+    fig = draw_history({"train_loss": [2, 1], "valid_loss": [3, 2], "valid_accuracy": [0.5, 0.75]})
+    lines = [line.get_xydata().tolist() for ax in fig.axes for line in ax.lines]
+    assert lines == [[[1, 2], [2, 1]], [[1, 3], [2, 2]], [[1, 0.5], [2, 0.75]]]
+    plt.close("all")
+
+
+def test_a_confusion_matrix_has_its_counts_at_row_true_column_predicted():
+    ax = draw_confusion(torch.tensor([[5, 2], [0, 7]]), ["cat", "dog"])
+    written = {(t.get_position()[1], t.get_position()[0]): t.get_text() for t in ax.texts}
+    assert written == {(0, 0): "5", (0, 1): "2", (1, 1): "7"}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["cat", "dog"]
+    shades = ax.images[0].get_array()
+    assert shades[0, 0] == shades[1, 1] == 0 < shades[0, 1]
     plt.close("all")

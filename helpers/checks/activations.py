@@ -1,0 +1,183 @@
+"""Checks for the exercises of lesson 09, activations."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from helpers.checks import Attempt, exercise
+
+
+@exercise
+def collapse(attempt: Attempt) -> None:
+    """Return weight and bias of the one layer that equals two linear layers."""
+    wide = torch.float32 if attempt.device.type == "mps" else torch.float64
+    for n_in, hidden, n_out, dtype in (
+        (3, 5, 2, torch.float32),
+        (4, 4, 4, wide),
+        (1, 3, 6, torch.float32),
+    ):
+        w1, w2 = attempt.randn(hidden, n_in, dtype=dtype), attempt.randn(n_out, hidden, dtype=dtype)
+        b1, b2 = attempt.randn(hidden, dtype=dtype), attempt.randn(n_out, dtype=dtype)
+        weight, bias = w2 @ w1, w2 @ b1 + b2
+        turned = (weight.T, bias)
+        mistakes = [
+            (turned, "the weight lies on its side; as in nn.Linear it is (out, in)"),
+            ((weight, b2), "the first bias is missing; it passes through the second layer too"),
+            ((weight, w2 @ b1), "the second bias is missing"),
+            (weight, "return two things: the weight and the bias"),
+            ((bias, weight), "the weight comes first, then the bias"),
+        ]
+        if n_in == hidden == n_out:
+            say = "the order is wrong: layer 1 acts first, so it stands on the right"
+            mistakes += [((w1 @ w2, part), say) for part in (bias, b2, w1 @ b2 + b1)]
+            say = "the first bias has to pass through the second layer's weight"
+            mistakes += [((weight, b1 + b2), say), ((weight, w1 @ b1 + b2), say)]
+            say = "`*` multiplies number by number; layers multiply as matrices, with `@`"
+            mistakes += [((w2 * w1, part), say) for part in (bias, b2)]
+        got = attempt(w1, b1, w2, b2, errors=_SHAPES)
+        attempt.expect(got, (weight, bias), mistakes)
+
+
+_SHAPES = {
+    "mat1 and mat2": "these shapes do not meet; layer 1 acts first, so it stands on the right",
+    "size mismatch": "these shapes do not meet; the first bias goes through `w2`",
+    "must match the size of tensor": "these shapes do not meet: the biases have different lengths, "
+    "and layers multiply as matrices, with `@`",
+}
+
+
+@exercise
+def swish_slope(attempt: Attempt) -> None:
+    """Return the derivative of x * sigmoid(beta * x), in any shape, also for large numbers."""
+    wide = torch.float32 if attempt.device.type == "mps" else torch.float64
+    ends = torch.tensor([-200.0, -30.0, 0.0, 30.0, 200.0], device=attempt.device)
+    for x, beta in (
+        (0.5 + attempt.randn(9).abs(), 1.5),
+        (-0.5 - attempt.randn(2, 4, dtype=wide).abs(), 0.5),
+        (torch.cat([ends, 0.5 + attempt.randn(3).abs()]), 2.0),
+    ):
+        s = (beta * x).sigmoid()
+        expected = s * (1 + beta * x * (1 - s))
+        plain = x.sigmoid()
+        mistakes = [
+            (
+                s + x * s * (1 - s),
+                "the chain rule adds a factor: what stands inside the sigmoid is beta * x",
+            ),
+            (plain * (1 + x * (1 - plain)), "`beta` is missing; that is SiLU's derivative"),
+            (beta * s * (1 - s), "that is the derivative of the sigmoid; it is one part of two"),
+            (s * (1 - s), "that is the derivative of the sigmoid; it is one part of two"),
+            (beta * x * s * (1 - s), "one part of the product rule is missing: x has slope 1"),
+            (s, "one part of the product rule is missing: the sigmoid has a derivative too"),
+            (x * s, "that is swish itself, not its derivative"),
+            (s + beta * x * s, "the sigmoid's own derivative is s * (1 - s)"),
+            (s + beta * x * (1 - s), "a factor is missing: sigmoid's derivative is s * (1 - s)"),
+        ]
+        got = attempt(x, beta, errors=_NO_GRADIENT)
+        if isinstance(got, torch.Tensor):
+            say = "there are `nan`s: exp overflows for large numbers; torch.sigmoid copes"
+            attempt.require(not got.isnan().any(), say)
+        attempt.expect(got, expected, mistakes)
+
+
+_NO_GRADIENT = {"does not require grad": "write the formula out; x does not require gradients"}
+
+
+@exercise
+def dead_by_layer(attempt: Attempt) -> None:
+    """Return for each nn.ReLU how many of its units give 0 for every input, a list of ints."""
+    for sizes, kinds in (
+        ((3, 9), (nn.ReLU,)),
+        ((4, 12, 10, 11), (nn.ReLU, nn.ReLU, nn.ReLU)),
+        ((3, 10, 9, 8), (nn.ReLU, nn.Tanh, nn.ReLU)),
+        ((5, 7, 12), (nn.LeakyReLU, nn.ReLU)),
+    ):
+        layers = []
+        for number, kind in enumerate(kinds):
+            layers += [_layer(attempt, sizes[number], sizes[number + 1], number), kind()]
+        layers.append(nn.Linear(sizes[-1], 1).to(attempt.device))
+        model, inputs = nn.Sequential(*layers), attempt.randn(60, sizes[0])
+        _expect_counts(attempt, model, inputs)
+
+
+def _layer(attempt: Attempt, n_in: int, n_out: int, number: int) -> nn.Linear:
+    """Make a layer of which some units are off for every input, one of them at exactly 0."""
+    layer = nn.Linear(n_in, n_out).to(attempt.device)
+    dead = attempt.pick(2, 4) + number
+    with torch.no_grad():
+        layer.weight.copy_(attempt.randn(n_out, n_in))
+        layer.bias.copy_(attempt.randn(n_out))
+        layer.bias[:dead] = -1e4
+        layer.bias[-1] = 30.0  # on for every input, so that no input finds all units off
+        layer.weight[0] = layer.bias[0] = 0.0
+    return layer
+
+
+def _expect_counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor) -> None:
+    x, counts, below, everywhere, seldom, zeros, live = inputs, [], [], [], [], [], []
+    with torch.no_grad():
+        for module in model:
+            before, x = x, module(x)
+            if module is not model[-1] and not isinstance(module, nn.Linear):
+                everywhere.append(int((x <= 0).all(dim=0).sum()))
+            if isinstance(module, nn.ReLU):
+                off = x == 0
+                counts.append(int(off.all(dim=0).sum()))
+                below.append(int((before < 0).all(dim=0).sum()))
+                seldom.append(int(off.any(dim=0).sum()))
+                zeros.append(int(off.sum()))
+                live.append(off.shape[1] - counts[-1])
+    mode = model.training
+    got = attempt(model, inputs)
+    attempt.require(model.training == mode, "your function changed the model's mode")
+    if isinstance(got, list) and got and isinstance(got[0], torch.Tensor):
+        attempt.require(
+            any(value.ndim for value in got), "the list holds tensors; `item` makes Python ints"
+        )
+    mistakes = [
+        (below, "a unit that stops at exactly 0 counts as well"),
+        (seldom, "a unit is dead if it gives 0 for every input; you counted those that ever do"),
+        (
+            [0] * len(counts),
+            "every count is 0: a ReLU's output is never below 0, so compare with == 0, and go over "
+            "the inputs, dimension 0",
+        ),
+        (zeros, "you counted every single 0; count units that give nothing else"),
+        (live, "you counted the living"),
+        (everywhere, "only the nn.ReLUs are asked for, not other activations"),
+        (sum(counts), "return a list, one number for each nn.ReLU"),
+        (counts[:1], "only the first nn.ReLU is counted; go on through the model"),
+        (counts[-1:], "only the last nn.ReLU is counted; keep a list"),
+    ]
+    attempt.expect(got, counts, mistakes)
+
+
+@exercise
+def weight_std(attempt: Attempt) -> None:
+    """Return the weights' standard deviation that keeps the mean square, within 1%."""
+    z = torch.linspace(-9, 9, 20_001)
+    bell = (-z * z / 2).exp() / math.sqrt(2 * math.pi)
+    functions = [torch.relu, torch.tanh, torch.sigmoid, functional.gelu, nn.SiLU(), torch.square]
+    for function in functions:
+        n, f = attempt.pick(20, 900), function(z)
+        mean = torch.trapezoid(f * bell, z).item()
+        square = torch.trapezoid(f * f * bell, z).item()
+        expected = 1 / math.sqrt(n * square)
+        mistakes = [
+            (1 / (n * square), "that is the variance; return the standard deviation"),
+            (1 / math.sqrt(n), "the activation is missing: divide by its mean square too"),
+            (math.sqrt(2 / n), "the 2 belongs to ReLU alone; measure the activation's mean square"),
+            (math.sqrt(square / n), "divide by the mean square, do not multiply with it"),
+            (1 / math.sqrt(square), "the number of inputs is missing"),
+            (
+                1 / math.sqrt(n * (square - mean**2)),
+                "you took the variance of the outputs; the mean square keeps their mean too",
+            ),
+            (1 / (math.sqrt(n) * square), "you took the root of n only; the mean square needs it"),
+        ]
+        if mean > 0.01:
+            say = "square first, then take the mean"
+            mistakes += [(1 / (math.sqrt(n) * mean), say), (1 / math.sqrt(n * mean), say)]
+        attempt.expect(attempt(function, n), expected, mistakes, rtol=0.01)

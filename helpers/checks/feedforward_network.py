@@ -1,0 +1,212 @@
+"""Checks for the exercises of lesson 10, feed-forward network."""
+
+from itertools import pairwise
+
+import torch
+from torch.nn import functional
+
+from helpers.checks import Attempt, exercise
+
+
+@exercise
+def count_parameters(attempt: Attempt) -> None:
+    """Return how many weights and biases fully connected layers of these sizes have."""
+    for hidden in (1, 0, 2, 4):
+        sizes = [attempt.pick(25, 40), *(attempt.pick(6, 19) for _ in range(hidden))]
+        sizes.append(attempt.pick(2, 5))
+        weights = [a * b for a, b in pairwise(sizes)]
+        biases = sum(sizes[1:])
+        mistakes = [
+            (sum(weights), "you left out the biases: each number after the input has one"),
+            (sum(weights) + sum(sizes), "the input has no biases; the layers after it do"),
+            (
+                sum(weights) + sum(sizes[:-1]),
+                "a layer has a bias for each of its outputs; you counted its inputs",
+            ),
+            (sum(weights) + sum(sizes[1:-1]), "the last layer has biases too"),
+            (sum(weights) + len(weights), "a layer has a bias for each of its outputs, not one"),
+            (
+                sizes[0] * sizes[1] + sizes[1],
+                "you counted the first layer only; every two neighbours are a layer",
+            ),
+            (
+                sizes[0] * sizes[1] + sizes[1] * sizes[-1] + sizes[1] + sizes[-1],
+                "there may be any number of hidden layers, also none",
+            ),
+        ]
+        errors = {"index out of range": "there may be no hidden layer at all"}
+        attempt.expect(attempt(sizes, errors=errors), sum(weights) + biases, mistakes)
+
+
+@exercise
+def drop(attempt: Attempt) -> None:
+    """Return inputs after inverted dropout; unchanged outside training."""
+    cases = [((7, 9), 0.25, torch.float32), ((3, 2, 4, 5), 0.5, torch.float64)]
+    cases += [((40,), 0.8, torch.float32), ((6, 5), 0.0, torch.float32)]
+    for shape, p, dtype in cases:
+        inputs = attempt.randn(*shape, dtype=dtype)
+        uniform = torch.rand(shape, generator=attempt.generator)
+        flat = uniform.view(-1)
+        flat[:4] = torch.tensor([0.1, 0.9, p, 0.3])  # something is dropped, and something is not
+        noise = uniform.to(attempt.device, dtype)
+        mask = (noise >= p).to(dtype)
+        say_eval = "outside training return the inputs as they are: neither dropped nor scaled"
+        own = torch.rand_like(inputs)  # only its shape matters: no answer equals it
+        mistakes = [
+            (inputs * mask, "the survivors have to make up for the rest: scale them"),
+            (inputs * mask * (1 - p), "you scaled the survivors down; they have to grow"),
+            (inputs * (1 - mask) / (1 - p), "you dropped the wrong ones: drop where noise < p"),
+            (inputs * (1 - mask), "you dropped the wrong ones: drop where noise < p"),
+            (inputs * (noise > p) / (1 - p), "noise equal to p survives: drop where noise < p"),
+            (inputs, "while training, some inputs have to become 0"),
+            (own, "use the noise that is given"),
+        ]
+        if p:
+            mistakes.append((inputs * mask / p, "a share 1 - p survives; you divided by p"))
+        attempt.expect(attempt(inputs, noise, p, True), inputs * mask / (1 - p), mistakes)
+        mistakes = [
+            (inputs * mask / (1 - p), say_eval),
+            (inputs * mask, say_eval),
+            (inputs * (1 - p), say_eval),
+            (inputs / (1 - p), say_eval),
+        ]
+        attempt.expect(attempt(inputs, noise, p, False), inputs, mistakes)
+
+
+@exercise
+def stopping_epoch(attempt: Attempt) -> None:
+    """Return the best epoch and the last one of a run with early stopping, counted from 1."""
+    # A low, a rise that outlasts the patience, a lower low that has never happened.
+    for patience in (2, 1, 4):
+        falling = [9.0 - i for i in range(attempt.pick(2, 6))]
+        wait = [falling[-1] + 1 + 0.5 * (i % 2) for i in range(patience + 2)]
+        _expect_stop(attempt, [*falling, *wait, 0.5, 0.25, 3.0], patience)
+    # A new low within the patience, a tie, and a list that ends first.
+    start = attempt.pick(5, 8)
+    _expect_stop(attempt, [start + 0.5, start - 1.0, start - 0.5, start - 2.0, start + 1.0], 3)
+    _expect_stop(attempt, [3.0, 1.0, 2.0, 1.0, 2.0, 2.0, 2.0, 0.1], 3)
+    _expect_stop(attempt, [3.0, 1.0, 2.0, 1.5, 1.25, 1.125, 1.25, 0.1], 4)
+    _expect_stop(attempt, [5.0, 6.0, 4.0, 4.5, 3.0, 3.5, 2.0], 2)
+    _expect_stop(attempt, [2.0, 1.5, 1.0], 2)
+    _expect_stop(attempt, [float(attempt.pick(1, 9))], 2)
+
+
+def _expect_stop(attempt: Attempt, losses: list[float], patience: int) -> None:
+    best, last = _stop(losses, patience)
+    lowest = losses.index(min(losses)) + 1
+    say_zero = "count the epochs from 1"
+    say_future = "the lowest loss of the whole list comes after training has stopped"
+    say_early = "you stopped an epoch too early; `patience` epochs pass after the best"
+    say_late = "you stopped an epoch too late; `patience` epochs pass after the best"
+    mistakes = [
+        ((best - 1, last - 1), say_zero),
+        ((last, best), "the best epoch comes first, then the last"),
+        (_rises(losses, patience), "count the epochs since the best, not the rises in a row"),
+        (_never_anew(losses, patience), "start counting anew at each new best"),
+        ((lowest, last), say_future),
+        ((lowest, len(losses)), say_future),
+        ((best, len(losses)), "training stops before the list ends"),
+        (_stop(losses, patience, ties=True), "an equal loss is no new best"),
+        (_stop(losses, patience - 1), say_early),
+        (_stop(losses, patience + 1), say_late),
+        ((losses[best - 1], last), "return the best epoch's number, not its loss"),
+    ]
+    attempt.expect(attempt(losses, patience), (best, last), mistakes)
+
+
+def _never_anew(losses: list[float], patience: int) -> tuple[int, int]:
+    """Stop at the `patience`-th epoch in all that was no new best."""
+    best, bad = 1, -1  # the first epoch counts as one, being no better than itself
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < losses[best - 1]:
+            best = epoch
+        else:
+            bad += 1
+            if bad >= patience:
+                return best, epoch
+    return best, len(losses)
+
+
+def _stop(losses: list[float], patience: int, ties: bool = False) -> tuple[int, int]:
+    best = 1
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < losses[best - 1] or (ties and loss == losses[best - 1]):
+            best = epoch
+        elif epoch - best >= patience:
+            return best, epoch
+    return best, len(losses)
+
+
+def _rises(losses: list[float], patience: int) -> tuple[int, int]:
+    """Stop after so many epochs in a row that are no better than the one before."""
+    best, bad = 1, 0
+    for epoch, loss in enumerate(losses, start=1):
+        best = epoch if loss < losses[best - 1] else best
+        bad = bad + 1 if epoch > 1 and loss >= losses[epoch - 2] else 0
+        if bad >= patience:
+            return best, epoch
+    return best, len(losses)
+
+
+@exercise
+def worst_mistakes(attempt: Attempt) -> None:
+    """Return the positions of the wrong predictions with the highest loss, the worst first."""
+    for pictures, classes, wrong, count in ((30, 5, 9, 4), (12, 3, 4, 7), (25, 10, 8, 8)):
+        logits, targets = _some_wrong(attempt, pictures, classes, wrong)
+        losses = functional.cross_entropy(logits, targets, reduction="none")
+        at = (logits.argmax(dim=1) != targets).nonzero().squeeze(1)
+        order = losses[at].argsort(descending=True)
+        confidence = logits.softmax(dim=1).amax(dim=1)
+        by_loss = losses.argsort(descending=True)
+        mistakes = [
+            (by_loss[:count], "among them is a right answer: rank the wrong ones only"),
+            (by_loss[:wrong][:count], "among them is a right answer: rank the wrong ones only"),
+            (order[:count], "these are places among the wrong ones; look up their positions"),
+            (at[order.flip(0)][:count], "the highest loss comes first"),
+            (at[order[-count:]], "these are the mildest mistakes; the highest loss comes first"),
+            (at[:count], "sort the wrong ones by their loss"),
+            (at[order], "return at most `count` positions"),
+            (losses[at][order[:count]], "return the positions, not the losses"),
+            (
+                at[confidence[at].argsort(descending=True)][:count],
+                "you ranked by the probability of what was predicted; take the loss",
+            ),
+            (
+                at[logits.amax(dim=1)[at].argsort(descending=True)][:count],
+                "you ranked by the largest logit; take the loss",
+            ),
+        ]
+        errors = {"selected index k out of range": "there may be fewer than `count` mistakes"}
+        answer = attempt(logits, targets, count, errors=errors)
+        attempt.expect(answer, at[order[:count]], mistakes)
+    logits, targets = _some_wrong(attempt, 6, 4, 0)
+    none = torch.empty(0, dtype=torch.int64, device=attempt.device)
+    attempt.expect(attempt(logits, targets, 3), none)
+
+
+def _some_wrong(
+    attempt: Attempt, pictures: int, classes: int, wrong: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Make logits and targets of pictures, of which so many are classified wrongly.
+
+    Half of the wrong ones are hardly wrong and cost less than the unsure right ones; of the others
+    the costlier ones are less sure of what they predict.
+    """
+    targets = torch.randint(classes, (pictures,), generator=attempt.generator)
+    logits = 0.01 * torch.rand(pictures, classes, generator=attempt.generator)
+    gaps = torch.rand(pictures, generator=attempt.generator)
+    for row, target in enumerate(targets.tolist()):
+        other, third = (target + 1) % classes, (target + 2) % classes
+        if row >= wrong:
+            unsure = row < wrong + 4
+            logits[row, target] += 0.1 if unsure else 3 + gaps[row]
+        elif row >= wrong // 2:
+            logits[row, target] += 5
+            logits[row, other] += 5.1 + gaps[row] / 4
+        elif row % 2:
+            logits[row, other] += 3 + gaps[row]
+        else:
+            logits[row, [other, third]] += 6 + gaps[row]
+    logits += 2 * torch.randn(pictures, 1, generator=attempt.generator)  # moves no probability
+    order = torch.randperm(pictures, generator=attempt.generator)
+    return logits[order].to(attempt.device), targets[order].to(attempt.device)

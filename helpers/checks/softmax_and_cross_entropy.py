@@ -1,0 +1,220 @@
+"""Checks for the exercises of lesson 08, softmax and cross-entropy."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from helpers.checks import Attempt, exercise
+
+
+@exercise
+def stable_log_softmax(attempt: Attempt) -> None:
+    """Return the log-softmax over the classes, (batch, classes), finite for logits of ±1000."""
+    for shape, scale, dtype in (
+        ((4, 3), 2, torch.float32),
+        ((3, 3), 2, torch.float32),
+        ((1, 5), 1, _wide(attempt)),
+        ((6, 2), 300, torch.float32),
+    ):
+        logits = scale * attempt.randn(*shape, dtype=dtype)
+        if scale == 300:  # rows and classes far apart
+            logits[0] += 1000
+            logits[1] -= 1000
+            logits[2, 1] = logits[2, 0] + 1000
+        got = attempt(logits, errors=_NO_ROOM)
+        expected, whole = functional.log_softmax(logits, dim=1), logits - logits.max()
+        shifted = logits - logits.max(dim=1, keepdim=True).values
+        mistakes = [
+            (functional.log_softmax(logits, dim=0), _OVER_EXAMPLES),
+            (whole - whole.exp().sum(1, keepdim=True).log(), _ONE_MAXIMUM),
+            (torch.softmax(logits, dim=1), "that is the softmax; its logarithm is asked for"),
+            (-expected, "the sign is wrong: a probability's logarithm is never above 0"),
+            (shifted, "you subtracted the maximum only; the log of the sum is missing"),
+            (shifted - logits.exp().sum(1, keepdim=True).log(), _TWO_SHIFTS),
+            (logits - shifted.exp().sum(1, keepdim=True).log(), _TWO_SHIFTS),
+        ]
+        if scale == 300 and isinstance(got, torch.Tensor) and not bool(got.isfinite().all()):
+            attempt.recognise(got, expected, mistakes[1:2])
+            attempt.require(False, _NOT_FINITE)
+        attempt.expect(got, expected, mistakes)
+
+
+_OVER_EXAMPLES = "the examples compete with each other; the classes of one row should"
+_ONE_MAXIMUM = "you took one maximum for the whole batch; each row needs its own"
+_TWO_SHIFTS = "you shifted in one place and not in the other"
+_NOT_FINITE = "right for small logits; for ±1000 an exponential overflows, or a 0 meets a logarithm"
+_NO_ROOM = {"must match the size of tensor": "keep a place for the classes: keepdim=True"}
+
+
+@exercise
+def loss_and_confidence(attempt: Attempt) -> None:
+    """Return the mean loss, shape (), and the right class's probabilities, (batch,)."""
+    for (batch, classes), dtype in (
+        ((5, 3), torch.float32),
+        ((4, 4), torch.float32),
+        ((1, 3), _wide(attempt)),
+        ((6, 2), torch.float32),
+    ):
+        logits = 2 * attempt.randn(batch, classes, dtype=dtype)
+        targets = attempt.randint(0, classes, (batch,))
+        targets[0] = logits[0].argmin()  # the truth is not always what the model says
+        loss = functional.cross_entropy(logits, targets)
+        p, crossed = torch.softmax(logits, dim=1), torch.softmax(logits, dim=0)
+        right, every = p.gather(1, targets.unsqueeze(1)).squeeze(1), p[:, targets]
+        got = attempt(logits, targets, errors=_REFUSED)
+        parts = got if isinstance(got, tuple | list) and len(got) == 2 else (got, None)
+        say = "return two values: the mean loss and the probabilities of the right class"
+        attempt.require(parts[1] is not None, say)
+        expected = (loss, right)
+        losses = functional.cross_entropy(logits, targets, reduction="none")
+        mistakes = [
+            (functional.cross_entropy(p, targets), _TWICE),
+            (functional.cross_entropy(crossed, targets), _TWICE),
+            (losses, "the loss should be one number, the batch's mean"),
+            (losses.sum(), "you summed the losses; the mean is asked for"),
+            (functional.nll_loss(p, targets), "`NLLLoss` wants log-probabilities, not these"),
+            (-loss, "the sign of the loss is wrong"),
+        ]
+        attempt.recognise(parts[0], loss, mistakes)
+        mistakes = [
+            (p.max(dim=1).values, _WINNER),
+            (crossed.gather(1, targets.unsqueeze(1)).squeeze(1), _OVER_EXAMPLES),
+            (crossed.max(dim=1).values, _OVER_EXAMPLES),
+            (every, "`p[:, targets]` takes every target for every example; pick one a row"),
+            (right.unsqueeze(1), "the shape should be (batch,); `squeeze` what gather kept"),
+            (right.log(), "those are log-probabilities; probabilities are asked for"),
+        ]
+        if batch > 1:
+            mistakes.append((right.mean(), "return one probability an example, not their mean"))
+        attempt.recognise(parts[1], right, mistakes)
+        attempt.expect(tuple(parts), expected)
+
+
+_TWICE = "your loss is that of probabilities taken for logits: a softmax too many"
+_WINNER = "that is the winner's probability; the right class need not win"
+_REFUSED = {
+    "expected target dtype": "a class index is a position: leave the targets whole",
+    "index out of range": "pick along the classes, dim=1",
+    "out of bounds": "pick along the classes, dim=1",
+}
+
+
+@exercise
+def temperature_for(attempt: Attempt) -> None:
+    """Return the temperature, 0.01 to 100, at which the largest probability is confidence."""
+    for classes, wanted in ((2, 2.5), (3, 0.07), (5, 1.0), (4, 30.0), (10, 0.4)):
+        share = 0.2 + 0.6 * attempt.randn(classes).sigmoid()
+        order = torch.randperm(classes, generator=attempt.generator).to(attempt.device)
+        steps = torch.arange(classes, device=attempt.device) + 0.3 * share
+        temperature = wanted * (1.1 + 0.3 * float(share[0]))
+        logits = temperature * 0.8 * steps[order] + attempt.pick(-20, 20)
+        if classes == 4:
+            logits = logits - logits.max() - 5  # all negative
+        confidence = _winner(logits, temperature)
+        got = attempt(logits, confidence, errors=_NOT_ONE)
+        say = "return a Python float; `.item()` makes one of a tensor"
+        attempt.require(not isinstance(got, torch.Tensor), say)
+        attempt.require(
+            isinstance(got, float | int) and got > 0, "a temperature is a number above 0"
+        )
+        reached = _winner(logits, got)
+        if abs(reached - confidence) <= 0.001:
+            continue
+        top = logits.topk(2).values
+        odds = math.log(confidence / (1 - confidence))
+        two = float(top[0] - top[1]) / odds if odds else math.inf
+        inverse = abs(got * temperature - 1) <= 0.01
+        attempt.require(not inverse, "that is 1/T: the logits are *divided* by the temperature")
+        say = "right for two classes only; here every class counts"
+        attempt.require(classes == 2 or abs(got / two - 1) > 1e-4, say)
+        close = abs(reached - confidence) <= 0.05
+        more = "warmer" if reached > confidence else "colder"
+        what = "close, but not to within 0.001; search on" if close else f"it has to be {more}"
+        attempt.require(
+            False,
+            f"at your T = {got:.4g} the winner has {reached:.4f}, not {confidence:.4f}: {what}",
+        )
+
+
+_NOT_ONE = {
+    "only one element": "compare one number, the largest probability",
+    "Boolean value of Tensor": "compare one number, the largest probability",
+}
+
+
+def _winner(logits: torch.Tensor, temperature: float) -> float:
+    """Give the largest probability at this temperature."""
+    return float(torch.softmax(logits.double().cpu() / temperature, dim=0).max())
+
+
+@exercise
+def smoothed_loss_and_gradient(attempt: Attempt) -> None:
+    """Return the mean loss with smoothed labels, shape (), and its gradient, (batch, classes)."""
+    for (batch, classes), smoothing, scale, dtype in (
+        ((5, 4), 0.1, 2, torch.float32),
+        ((3, 3), 0.3, 1, _wide(attempt)),
+        ((7, 2), 0.2, 2, torch.float32),
+        ((4, 5), 0.0, 2, torch.float32),
+        ((3, 4), 0.1, 1000, torch.float32),
+    ):
+        logits = scale * attempt.randn(batch, classes, dtype=dtype)
+        targets = attempt.randint(0, classes, (batch,))
+        if batch == 5:  # the last class does not occur
+            targets = targets.clamp(max=classes - 2)
+            targets[1] = classes - 2
+        # A right class above its row's mean, else smoothing might not change the loss.
+        above = logits.mean(dim=1) + 0.5 + attempt.randn(batch, dtype=dtype).abs()
+        logits = logits.scatter(1, targets.unsqueeze(1), above.unsqueeze(1))
+        if scale == 1000:  # one sure and right, the others sure and wrong
+            logits[0, targets[0]] = logits[0].max() + 1000
+            targets[1:] = logits[1:].argmin(dim=1)
+        one_hot = functional.one_hot(targets, classes).to(dtype)
+        soft = (1 - smoothing) * one_hot + smoothing / classes
+        others = (1 - smoothing) * one_hot + (1 - one_hot) * smoothing / (classes - 1)
+        log_p, p = functional.log_softmax(logits, dim=1), torch.softmax(logits, dim=1)
+
+        def answer(targets: torch.Tensor, log_p: torch.Tensor = log_p, p: torch.Tensor = p):
+            return -(targets * log_p).sum(1).mean(), (p - targets) / len(p)
+
+        got = attempt(logits, targets, smoothing, errors=_CLASSES)
+        parts = got if isinstance(got, tuple | list) and len(got) == 2 else (got, None)
+        attempt.require(parts[1] is not None, "return two values: the loss and its gradient")
+        loss, gradient = answer(soft)
+        bare = (1 - smoothing) * one_hot
+        heavy = one_hot + smoothing / classes
+        mistakes = [
+            (answer(others)[0], _ALL_CLASSES),
+            (answer(one_hot)[0], "the loss is that of one-hot targets; smooth them"),
+            (answer(bare)[0], "you took the share away but gave it to nobody"),
+            (answer(heavy)[0], "you gave the share to all but took it from nobody"),
+            (loss * batch, "the loss is the sum over the batch; the mean is asked for"),
+            (loss / classes, "sum over the classes; only the batch is averaged"),
+            (-(soft * log_p).sum(1), "the loss should be one number, the batch's mean"),
+            (-loss, "the sign of the loss is wrong"),
+        ]
+        if scale == 1000 and isinstance(parts[0], torch.Tensor):
+            attempt.require(bool(parts[0].isfinite().all()), _NOT_FINITE)
+        attempt.recognise(parts[0], loss, mistakes)
+        mistakes = [
+            (answer(others)[1], _ALL_CLASSES),
+            (answer(one_hot)[1], "the gradient is that of one-hot targets; smooth them here too"),
+            (gradient * batch, "the loss is a mean, so its gradient is divided by the batch size"),
+            (gradient * batch / classes, "divide by the examples, not by the classes"),
+            (gradient / classes, "divide by the examples only, not by the classes too"),
+            (-gradient, "the sign is wrong: that is the push, against the gradient"),
+            (-gradient * batch, "the sign is wrong: that is the push, against the gradient"),
+        ]
+        if scale == 1000 and isinstance(parts[1], torch.Tensor):
+            attempt.require(bool(parts[1].isfinite().all()), _NOT_FINITE)
+        attempt.recognise(parts[1], gradient, mistakes)
+        attempt.expect(tuple(parts), (loss, gradient))
+
+
+_ALL_CLASSES = "the share goes to *all* classes, the right one included"
+_CLASSES = {"must match the size of tensor": "a class may be missing in a batch: pass num_classes"}
+
+
+def _wide(attempt: Attempt) -> torch.dtype:
+    """Give float64, which Apple's chips do not have."""
+    return torch.float32 if attempt.device.type == "mps" else torch.float64

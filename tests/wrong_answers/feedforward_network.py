@@ -1,0 +1,278 @@
+"""Wrong answers to the exercises of lesson 10, feed-forward network."""
+
+import math
+from itertools import pairwise
+
+import torch
+from torch.nn import functional
+
+from tests.wrong_answers import wrong
+
+
+def _layers(sizes):
+    return list(pairwise(sizes))
+
+
+@wrong("count_parameters", says="left out the biases")
+def weights_only(sizes):
+    return sum(a * b for a, b in _layers(sizes))
+
+
+@wrong("count_parameters", says="the input has no biases")
+def biases_for_the_input(sizes):
+    return sum(a * b for a, b in _layers(sizes)) + sum(sizes)
+
+
+@wrong("count_parameters", says="you counted its inputs")
+def biases_of_the_inputs(sizes):
+    return sum(a * (b + 1) for a, b in _layers(sizes))
+
+
+@wrong("count_parameters", says="not one")
+def one_bias_a_layer(sizes):
+    return sum(a * b + 1 for a, b in _layers(sizes))
+
+
+@wrong("count_parameters", says="the last layer has biases")
+def no_biases_for_the_logits(sizes):
+    return sum(a * b for a, b in _layers(sizes)) + sum(sizes[1:-1])
+
+
+@wrong("count_parameters", says="no hidden layer at all")
+def one_hidden_layer_by_index(sizes):
+    return sizes[0] * sizes[1] + sizes[1] + sizes[1] * sizes[2] + sizes[2]
+
+
+@wrong("count_parameters", says="any number of hidden layers")
+def first_and_last_only(sizes):
+    return sizes[0] * sizes[1] + sizes[1] + sizes[1] * sizes[-1] + sizes[-1]
+
+
+@wrong("count_parameters", says="first layer only")
+def stops_after_the_first(sizes):
+    for a, b in _layers(sizes):
+        return (a + 1) * b
+    return None
+
+
+@wrong("count_parameters", says="got a tensor")
+def counted_as_a_tensor(sizes):
+    return torch.tensor(sum((a + 1) * b for a, b in _layers(sizes)))
+
+
+@wrong("count_parameters", says="forget `return`")
+def counted_in_vain(sizes):
+    sum((a + 1) * b for a, b in _layers(sizes))
+
+
+@wrong("drop", says="have to make up for the rest")
+def survivors_stay(inputs, noise, p, training):
+    return inputs * (noise >= p) if training else inputs
+
+
+@wrong("drop", says="have to grow")
+def old_dropout(inputs, noise, p, training):
+    return inputs * (noise >= p) * (1 - p) if training else inputs
+
+
+@wrong("drop", says="dropped the wrong ones")
+def keeps_a_share_p(inputs, noise, p, training):
+    return inputs * (noise < p) / (1 - p) if training else inputs
+
+
+@wrong("drop", says="you divided by p")
+def divides_by_p(inputs, noise, p, training):
+    return inputs * (noise >= p) / p if training else inputs
+
+
+@wrong("drop", says="noise equal to p survives")
+def drops_at_p_too(inputs, noise, p, training):
+    return inputs * (noise > p) / (1 - p) if training else inputs
+
+
+@wrong("drop", says="outside training return the inputs")
+def always_drops(inputs, noise, p, training):
+    return inputs * (noise >= p) / (1 - p)
+
+
+@wrong("drop", says="outside training return the inputs")
+def scales_in_evaluation(inputs, noise, p, training):
+    return inputs * (noise >= p) / (1 - p) if training else inputs * (1 - p)
+
+
+@wrong("drop", says="some inputs have to become 0")
+def modes_swapped(inputs, noise, p, training):
+    return inputs if training else inputs * (noise >= p) / (1 - p)
+
+
+@wrong("drop", says="changed its input")
+def drops_in_place(inputs, noise, p, training):
+    if training:
+        inputs[noise < p] = 0
+        return inputs / (1 - p)
+    return inputs
+
+
+@wrong("drop", says="values differ")
+def always_doubles(inputs, noise, p, training):
+    return inputs * (noise >= p) * 2 if training else inputs
+
+
+@wrong("drop", says="expected dtype")
+def in_single_precision(inputs, noise, p, training):
+    return (inputs * (noise >= p) / (1 - p)).float() if training else inputs
+
+
+@wrong("stopping_epoch", says="count the epochs from 1")
+def counts_from_zero(losses, patience):
+    best, last = _stop(losses, patience)
+    return best - 1, last - 1
+
+
+@wrong("stopping_epoch", says="after training has stopped")
+def takes_the_lowest_of_all(losses, patience):
+    return losses.index(min(losses)) + 1, _stop(losses, patience)[1]
+
+
+@wrong("stopping_epoch", says="after training has stopped")
+def never_stops(losses, patience):
+    return losses.index(min(losses)) + 1, len(losses)
+
+
+@wrong("stopping_epoch", says="an epoch too late")
+def waits_one_more(losses, patience):
+    return _stop(losses, patience + 1)
+
+
+@wrong("stopping_epoch", says="an epoch too early")
+def waits_one_less(losses, patience):
+    return _stop(losses, patience - 1)
+
+
+@wrong("stopping_epoch", says="equal loss is no new best")
+def a_tie_is_a_best(losses, patience):
+    best_loss, best = math.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss <= best_loss:
+            best_loss, best = loss, epoch
+        if epoch - best >= patience:
+            return best, epoch
+    return best, len(losses)
+
+
+@wrong("stopping_epoch", says="not the rises in a row")
+def counts_rises(losses, patience):
+    best, rises = 1, 0
+    for i in range(1, len(losses)):
+        rises = rises + 1 if losses[i] >= losses[i - 1] else 0
+        if losses[i] < losses[best - 1]:
+            best = i + 1
+        if rises >= patience:
+            return best, i + 1
+    return best, len(losses)
+
+
+@wrong("stopping_epoch", says="best epoch comes first")
+def last_and_best(losses, patience):
+    return _stop(losses, patience)[::-1]
+
+
+@wrong("stopping_epoch", says="not its loss")
+def best_loss_and_last(losses, patience):
+    best, last = _stop(losses, patience)
+    return losses[best - 1], last
+
+
+@wrong("stopping_epoch", says="did you forget `return`?")
+def returns_only_when_it_stops(losses, patience):
+    best, last = _stop(losses, patience)
+    if last - best >= patience:
+        return best, last
+    return None
+
+
+def _stop(losses, patience):
+    best_loss, best = math.inf, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < best_loss:
+            best_loss, best = loss, epoch
+        elif epoch - best >= patience:
+            return best, epoch
+    return best, len(losses)
+
+
+def _ranked(logits, targets):
+    losses = functional.cross_entropy(logits, targets, reduction="none")
+    wrong_ones = (logits.argmax(dim=1) != targets).nonzero().squeeze(1)
+    return losses, wrong_ones, losses[wrong_ones].argsort(descending=True)
+
+
+@wrong("worst_mistakes", says="a right answer")
+def highest_losses(logits, targets, count):
+    losses, wrong_ones, _ = _ranked(logits, targets)
+    return losses.argsort(descending=True)[: min(count, len(wrong_ones))]
+
+
+@wrong("worst_mistakes", says="a right answer")
+def highest_losses_of_all(logits, targets, count):
+    return _ranked(logits, targets)[0].argsort(descending=True)[:count]
+
+
+@wrong("worst_mistakes", says="look up their positions")
+def places_among_the_wrong(logits, targets, count):
+    return _ranked(logits, targets)[2][:count]
+
+
+@wrong("worst_mistakes", says="highest loss comes first")
+def mildest_first(logits, targets, count):
+    losses, wrong_ones, _ = _ranked(logits, targets)
+    return wrong_ones[losses[wrong_ones].argsort()][:count]
+
+
+@wrong("worst_mistakes", says="sort the wrong ones")
+def in_the_order_given(logits, targets, count):
+    return _ranked(logits, targets)[1][:count]
+
+
+@wrong("worst_mistakes", says="at most `count`")
+def all_of_them(logits, targets, count):
+    _, wrong_ones, order = _ranked(logits, targets)
+    return wrong_ones[order]
+
+
+@wrong("worst_mistakes", says="not the losses")
+def losses_themselves(logits, targets, count):
+    losses, wrong_ones, order = _ranked(logits, targets)
+    return losses[wrong_ones][order[:count]]
+
+
+@wrong("worst_mistakes", says="there may be fewer")
+def topk_of_the_wrong(logits, targets, count):
+    losses, wrong_ones, _ = _ranked(logits, targets)
+    return wrong_ones[losses[wrong_ones].topk(count).indices]
+
+
+@wrong("worst_mistakes", says="probability of what was predicted")
+def surest_mistakes(logits, targets, count):
+    _, wrong_ones, _ = _ranked(logits, targets)
+    sure = logits[wrong_ones].softmax(dim=1).amax(dim=1)
+    return wrong_ones[sure.argsort(descending=True)][:count]
+
+
+@wrong("worst_mistakes", says="largest logit")
+def largest_logits(logits, targets, count):
+    _, wrong_ones, _ = _ranked(logits, targets)
+    return wrong_ones[logits[wrong_ones].amax(dim=1).argsort(descending=True)][:count]
+
+
+@wrong("stopping_epoch", says="start counting anew at each new best")
+def stopping_epoch_never_counts_anew(losses, patience):
+    best, best_loss, bad = 1, losses[0], 0
+    for epoch, loss in enumerate(losses[1:], start=2):
+        if loss < best_loss:
+            best, best_loss = epoch, loss
+        else:
+            bad += 1
+        if bad >= patience:
+            return best, epoch
+    return best, len(losses)

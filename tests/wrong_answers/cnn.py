@@ -1,0 +1,333 @@
+"""Wrong answers to the exercises of lesson 11, convolutional neural network."""
+
+import torch
+import torch.nn.functional as F
+
+from tests.wrong_answers import wrong
+
+
+def _room(size, kernel, padding, dilation):
+    return size + 2 * padding - dilation * (kernel - 1) - 1
+
+
+@wrong("conv_size", says="use // instead of /")
+def size_with_a_fraction(size, kernel, padding, stride, dilation):
+    return max(0, _room(size, kernel, padding, dilation) / stride + 1)
+
+
+@wrong("conv_size", says="dilation is missing")
+def size_without_dilation(size, kernel, padding, stride, dilation):
+    return max(0, _room(size, kernel, padding, 1) // stride + 1)
+
+
+@wrong("conv_size", says="F - 1 gaps")
+def size_dilating_the_last_weight(size, kernel, padding, stride, dilation):
+    return max(0, (size + 2 * padding - dilation * kernel) // stride + 1)
+
+
+@wrong("conv_size", says="both sides")
+def size_padded_on_one_side(size, kernel, padding, stride, dilation):
+    return max(0, (size + padding - dilation * (kernel - 1) - 1) // stride + 1)
+
+
+@wrong("conv_size", says="add 1")
+def size_off_by_one(size, kernel, padding, stride, dilation):
+    return max(0, _room(size, kernel, padding, dilation) // stride)
+
+
+@wrong("conv_size", says="round down")
+def size_rounded_up(size, kernel, padding, stride, dilation):
+    room = _room(size, kernel, padding, dilation)
+    return 0 if room < 0 else -(-room // stride) + 1
+
+
+@wrong("conv_size", says="does not fit")
+def size_below_zero(size, kernel, padding, stride, dilation):
+    return _room(size, kernel, padding, dilation) // stride + 1
+
+
+@wrong("conv_size", says="does not fit")
+def size_with_a_fraction_cut(size, kernel, padding, stride, dilation):
+    return max(1, int(_room(size, kernel, padding, dilation) / stride) + 1)
+
+
+@wrong("conv_size", says="forget `return`")
+def size_unreturned(size, kernel, padding, stride, dilation):
+    size = _room(size, kernel, padding, dilation) // stride + 1
+
+
+@wrong("max_pool", says="mean of each block")
+def pool_mean(x, size):
+    return F.avg_pool2d(x, size)
+
+
+@wrong("max_pool", says="cut off the rows")
+def pool_that_fits_only(x, size):
+    batch, channels, height, width = x.shape
+    return x.reshape(batch, channels, height // size, size, width // size, size).amax(dim=(3, 5))
+
+
+@wrong("max_pool", says="drop the rows")
+def pool_rounding_up(x, size):
+    return F.max_pool2d(x, size, ceil_mode=True)
+
+
+@wrong("max_pool", says="overlap")
+def pool_with_stride_one(x, size):
+    return F.max_pool2d(x, size, stride=1)
+
+
+@wrong("max_pool", says="0 is none of them")
+def pool_over_zeros(x, size):
+    output = x.new_zeros(*x.shape[:2], x.shape[2] // size, x.shape[3] // size)
+    for row in range(size):
+        for column in range(size):
+            part = x[:, :, row::size, column::size][:, :, : output.shape[2], : output.shape[3]]
+            output = torch.maximum(output, part)
+    return output
+
+
+@wrong("max_pool", says="smallest")
+def pool_min(x, size):
+    return -F.max_pool2d(-x, size)
+
+
+@wrong("max_pool", says="one pixel of each block")
+def pool_by_skipping(x, size):
+    height, width = (n // size * size for n in x.shape[2:])
+    return x[:, :, :height:size, :width:size]
+
+
+@wrong("max_pool", says="rows only")
+def pool_rows(x, size):
+    return F.max_pool2d(x, (size, 1))
+
+
+@wrong("max_pool", says="keep the channels apart")
+def pool_over_channels(x, size):
+    return F.max_pool2d(x, size).amax(dim=1, keepdim=True)
+
+
+@wrong("max_pool", says="different blocks")
+def pool_reshaping_at_once(x, size):
+    rows, columns = (n // size for n in x.shape[2:])
+    whole = x[:, :, : rows * size, : columns * size]
+    return whole.reshape(*x.shape[:2], rows, columns, size * size).amax(dim=4)
+
+
+@wrong("max_pool", says="expected dtype")
+def pool_to_float(x, size):
+    return F.max_pool2d(x, size).float()
+
+
+@wrong("separable_cost", says="plain convolution")
+def cost_of_the_plain(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs * outputs
+    return weights, weights * _places(height, width, stride)
+
+
+def _places(height, width, stride):
+    return ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
+
+
+@wrong("separable_cost", says="stride leaves fewer")
+def cost_without_stride(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights, weights * height * width
+
+
+@wrong("separable_cost", says="depthwise part strides too")
+def cost_striding_late(inputs, outputs, kernel, height, width, stride):
+    first, second = kernel**2 * inputs, inputs * outputs
+    places = _places(height, width, stride)
+    return first + second, first * height * width + second * places
+
+
+@wrong("separable_cost", says="no biases")
+def cost_with_biases(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights + inputs + outputs, weights * _places(height, width, stride)
+
+
+@wrong("separable_cost", says="F × F")
+def cost_of_a_line(inputs, outputs, kernel, height, width, stride):
+    weights = kernel * inputs + inputs * outputs
+    return weights, weights * _places(height, width, stride)
+
+
+@wrong("separable_cost", says="pointwise part")
+def cost_of_depthwise(inputs, outputs, kernel, height, width, stride):
+    return kernel**2 * inputs, kernel**2 * inputs * _places(height, width, stride)
+
+
+@wrong("separable_cost", says="*input* channel")
+def cost_by_outputs(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * outputs + inputs * outputs
+    return weights, weights * _places(height, width, stride)
+
+
+@wrong("separable_cost", says="weights come first")
+def cost_swapped(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights * _places(height, width, stride), weights
+
+
+@wrong("separable_cost", says="return the weights and")
+def cost_weights_only(inputs, outputs, kernel, height, width, stride):
+    return kernel**2 * inputs + inputs * outputs
+
+
+@wrong("separable_cost", says="expected")
+def cost_rounding_down(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights, weights * (height // stride) * (width // stride)
+
+
+def _slide(picture, kernel, stride=1, apart=None):
+    apart = stride if apart is None else apart
+    (height, width), (tall, wide) = picture.shape, kernel.shape
+    rows, columns = (height - tall) // stride + 1, (width - wide) // stride + 1
+    places = [(row * apart, column * apart) for row in range(rows) for column in range(columns)]
+    values = [(picture[r : r + tall, c : c + wide] * kernel).sum() for r, c in places]
+    return torch.stack(values).reshape(rows, columns)
+
+
+@wrong("strided_convolution", says="180 degrees")
+def slide_turned(picture, kernel, stride):
+    return _slide(picture, kernel.flip(0, 1), stride)
+
+
+@wrong("strided_convolution", says="stride is missing")
+def slide_densely(picture, kernel, stride):
+    return _slide(picture, kernel)
+
+
+@wrong("strided_convolution", says="window itself must move")
+def slide_too_slowly(picture, kernel, stride):
+    return _slide(picture, kernel, stride, apart=1)
+
+
+@wrong("strided_convolution", says="columns too")
+def slide_rows(picture, kernel, stride):
+    return _slide(picture, kernel)[::stride]
+
+
+@wrong("strided_convolution", says="rows too")
+def slide_columns(picture, kernel, stride):
+    return _slide(picture, kernel)[:, ::stride]
+
+
+@wrong("strided_convolution", says="last place is missing")
+def slide_off_by_one(picture, kernel, stride):
+    return _slide(picture, kernel, stride)[:-1, :-1]
+
+
+@wrong("strided_convolution", says="do not average")
+def slide_mean(picture, kernel, stride):
+    return _slide(picture, kernel, stride) / kernel.numel()
+
+
+@wrong("strided_convolution", says="need not be square")
+def slide_square_kernels_only(picture, kernel, stride):
+    size = len(kernel)
+    rows, columns = ((n - size) // stride + 1 for n in picture.shape)
+    output = picture.new_zeros(rows, columns)
+    for row in range(rows):
+        for column in range(columns):
+            r, c = row * stride, column * stride
+            output[row, column] = (picture[r : r + size, c : c + size] * kernel).sum()
+    return output
+
+
+@wrong("strided_convolution", says="dtype")
+def slide_into_float(picture, kernel, stride):
+    return _slide(picture, kernel, stride).float()
+
+
+@wrong("strided_convolution", says="two dimensions")
+def slide_four_dimensions(picture, kernel, stride):
+    return _slide(picture, kernel, stride).unsqueeze(0).unsqueeze(0)
+
+
+@wrong("strided_convolution", says="no padding")
+def slide_padded(picture, kernel, stride):
+    tall, wide = (n // 2 for n in kernel.shape)
+    return _slide(F.pad(picture, (wide, wide, tall, tall)), kernel, stride)
+
+
+def _fold(weight, mean, shift, factor):
+    return weight * factor.reshape(-1, 1, 1, 1), shift - mean * factor
+
+
+@wrong("fold_batch_norm", says="eps is missing")
+def fold_without_eps(weight, mean, variance, scale, shift, eps):
+    return _fold(weight, mean, shift, scale / variance.sqrt())
+
+
+@wrong("fold_batch_norm", says="inside the root")
+def fold_eps_outside(weight, mean, variance, scale, shift, eps):
+    return _fold(weight, mean, shift, scale / (variance.sqrt() + eps))
+
+
+@wrong("fold_batch_norm", says="variance's root")
+def fold_by_variance(weight, mean, variance, scale, shift, eps):
+    return _fold(weight, mean, shift, scale / (variance + eps))
+
+
+@wrong("fold_batch_norm", says="learned scale is missing")
+def fold_without_scale(weight, mean, variance, scale, shift, eps):
+    return _fold(weight, mean, shift, 1 / (variance + eps).sqrt())
+
+
+@wrong("fold_batch_norm", says="mean must come off")
+def fold_without_mean(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    return weight * factor.reshape(-1, 1, 1, 1), shift
+
+
+@wrong("fold_batch_norm", says="mean too is divided")
+def fold_bare_mean(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    return weight * factor.reshape(-1, 1, 1, 1), shift - mean
+
+
+@wrong("fold_batch_norm", says="mean is subtracted")
+def fold_adding_the_mean(weight, mean, variance, scale, shift, eps):
+    return _fold(weight, -mean, shift, scale / (variance + eps).sqrt())
+
+
+@wrong("fold_batch_norm", says="shift comes last")
+def fold_scaling_the_shift(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    return weight * factor.reshape(-1, 1, 1, 1), (shift - mean) * factor
+
+
+@wrong("fold_batch_norm", says="*output* channel")
+def fold_without_reshape(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    return weight * factor, shift - mean * factor
+
+
+@wrong("fold_batch_norm", says="*input* channels")
+def fold_inputs_where_that_fits(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    if weight.shape[0] == weight.shape[1]:
+        return weight * factor.reshape(1, -1, 1, 1), shift - mean * factor
+    return _fold(weight, mean, shift, factor)
+
+
+@wrong("fold_batch_norm", says="weights must be scaled")
+def fold_bias_only(weight, mean, variance, scale, shift, eps):
+    return weight, shift - mean * scale / (variance + eps).sqrt()
+
+
+@wrong("fold_batch_norm", says="return the weights and the bias")
+def fold_weights_only(weight, mean, variance, scale, shift, eps):
+    return _fold(weight, mean, shift, scale / (variance + eps).sqrt())[0]
+
+
+@wrong("fold_batch_norm", says="changed its input")
+def fold_in_place(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    weight *= factor.reshape(-1, 1, 1, 1)
+    return weight, shift - mean * factor

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import run_python
+from tests.conftest import can_cut_the_network, run_python
 from tests.tools.notebooks import ROOT, lessons
 
-# threads, where pytest is started, where the repository lies, other variables
+# threads, where pytest is started, where the repository lies, whether without a network, variables
 MACHINES = {
-    "one thread, C locale": ("1", ".", None, {"LC_ALL": "C", "PYTHONHASHSEED": "1"}),
-    "two threads, started in notebooks/": ("2", "notebooks", None, {"PYTHONHASHSEED": "random"}),
-    "four threads, path with spaces and umlauts": (
-        "4",
-        ".",
-        "Übungen für später",
-        {"PYTHONHASHSEED": "random", "LC_ALL": "C.UTF-8"},
+    "one thread, C locale, no network, empty home": (
+        *("1", ".", None, True),
+        {"LC_ALL": "C", "PYTHONHASHSEED": "1", "HOME": "home", "XDG_CACHE_HOME": None},
+    ),
+    "four threads, started in notebooks/, path with spaces and umlauts": (
+        *("4", "notebooks", "Übungen für später", False),
+        {"LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "random"},
     ),
 }
 
@@ -37,15 +37,36 @@ def copy_repository(target: Path) -> Path:
 
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_lessons_pass(machine, tmp_path):
-    threads, start, place, variables = MACHINES[machine]
+    threads, start, place, offline, variables = MACHINES[machine]
+    if offline and not can_cut_the_network():
+        pytest.skip("this machine does not let us cut the network (unshare -rn)")
+    if variables.get("HOME"):
+        home = tmp_path / variables["HOME"]
+        home.mkdir()
+        variables = {**variables, "HOME": str(home), "TORCH_HOME": str(home / "torch")}
     root = copy_repository(tmp_path / place) if place else ROOT
     paths = [root / "notebooks" / path.name for path in lessons()]
     result = run_python(
         # the budget is that of an undisturbed run; here other tests run beside
         *("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", "not budget", *paths),
         cwd=root / start,
+        offline=offline,
         OMP_NUM_THREADS=threads,
         PYTHONPATH=str(root),
         **variables,
     )
     assert result.returncode == 0, result.stdout[-4000:]
+
+
+def test_a_network_that_is_cut_is_cut():
+    if not can_cut_the_network():
+        pytest.skip("this machine does not let us cut the network (unshare -rn)")
+    program = (
+        "import socket\n"
+        "with socket.create_server(('127.0.0.1', 0)) as here:\n"
+        "    socket.create_connection(here.getsockname(), 5).close()\n"
+        "try:\n    socket.create_connection(('192.0.2.1', 80), 5)\n"
+        "except OSError as error: print(error.errno)\n"
+    )
+    said = run_python("-c", program, offline=True)
+    assert said.stdout.strip() == "101", said  # the network is unreachable; loopback works

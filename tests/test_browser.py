@@ -1,0 +1,236 @@
+"""JupyterLab as `make lab` starts it, in a real browser: every lesson runs as a learner runs it.
+
+Screenshots of each lesson's first screen are kept in the folder that `LADDER_SCREENSHOTS` names, if
+it is set. The tests need Chromium or Chrome on the PATH, and are skipped, with a reason, without.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.test_environments import copy_repository
+from tests.test_packaging import free_port
+from tests.tools.notebooks import ROOT, code_cells, lessons, read, tags
+
+CHROMIUM = next(
+    filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the PATH")
+
+READY = """() => {
+    const panel = window.jupyterapp?.shell.currentWidget;
+    return panel?.context?.isReady && panel.sessionContext.session?.kernel?.status === "idle";
+}"""
+RAN = """() => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    const cells = panel.content.model.toJSON().cells.filter(
+        (cell) => cell.cell_type === "code" && [cell.source].flat().join("").trim());
+    return panel.sessionContext.session?.kernel?.status === "idle"
+        && (window.ran !== undefined) && cells.every((cell) => cell.execution_count);
+}"""
+RUN_ALL = """() => {
+    window.ran = undefined;
+    const commands = window.jupyterapp.commands;
+    const session = window.jupyterapp.shell.currentWidget.sessionContext;
+    session.restartKernel().then(() => commands.execute("notebook:run-all-cells"))
+        .then((good) => { window.ran = good; });
+}"""
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+# The markdown cells that have mathematics, and how many formulas each of them shows.
+FORMULAS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
+    (cell) => cell.node.querySelectorAll("mjx-container").length)"""
+
+
+class Lab:
+    """A running JupyterLab and a browser."""
+
+    def __init__(self, address: str, token: str, browser, root: Path) -> None:
+        self.address, self.token, self.browser, self.root = address, token, browser, root
+
+    @contextlib.contextmanager
+    def open(self, notebook: str):
+        """Open a notebook in a page of its own; afterwards end its kernel."""
+        page = self.browser.new_page(viewport={"width": 1200, "height": 1000})
+        page.said, page.asked = [], []
+        page.on("console", lambda m: page.said.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(f"{self.address}/lab/tree/{notebook}?reset&token={self.token}")
+        try:
+            page.wait_for_function(READY, timeout=90_000)
+            yield page
+        finally:
+            page.evaluate("() => window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
+            page.close()
+
+    def api(self, method: str, path: str) -> bytes:
+        """Ask the server's REST API."""
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.address}/api/{path}", None, headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Start `make lab` in a copy of the repository, and Chromium; end both."""
+    from playwright.sync_api import sync_playwright
+
+    top = tmp_path_factory.mktemp("lab")
+    root = copy_repository(top / "repository")
+    shutil.copy(ROOT / "Makefile", root)
+    folders = {f"JUPYTER_{kind}_DIR": str(top / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    settings = top / "settings" / "@jupyterlab"
+    for name, text in {
+        "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+        # every cell is in the page, not only those in sight
+        "notebook-extension/tracker": '{"windowingMode": "none"}',
+    }.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    folders["JUPYTERLAB_SETTINGS_DIR"] = str(top / "settings")
+    folders["JUPYTERLAB_WORKSPACES_DIR"] = str(top / "workspaces")
+    environment = {**os.environ, **folders, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        environment.pop(name, None)
+    log = top / "log"
+    (top / "CONFIG").mkdir()
+    (top / "CONFIG" / "jupyter_lab_config.json").write_text(
+        '{"LabApp": {"expose_app_in_browser": true}, "ServerApp": {"port_retries": 0}}'
+    )
+    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            [*command, f"PORT={free_port()}"],
+            cwd=root,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        until, found = time.monotonic() + 90, None
+        while found is None and time.monotonic() < until and server.poll() is None:
+            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())
+            time.sleep(0.2)
+        assert found, log.read_text()
+        with sync_playwright() as playwright:
+            quiet = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
+            quiet += ["no-first-run", "disable-component-update"]
+            browser = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=[f"--{name}" for name in quiet]
+            )
+            it = Lab(*found.groups(), browser, root)
+            yield it
+            browser.close()
+            for line in re.findall(rb'"id": ?"([\w-]+)", ?"path"', it.api("GET", "sessions")):
+                it.api("DELETE", f"sessions/{line.decode()}")
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(15)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)
+
+
+def text_of(cell: dict) -> str:
+    """Give a cell's source; JupyterLab has it as a string or as lines."""
+    return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
+
+
+def outputs_of(cell: dict) -> str:
+    """Give all text that a cell put out."""
+    return "".join("".join(o.get("text", "")) for o in cell["outputs"])
+
+
+def formulas_in(source: str) -> int:
+    """Count the formulas of a markdown cell, outside code and folded answers."""
+    source = re.sub(r"(?s)```.*?```|`[^`]*`|<details>.*?</details>", "", source)
+    return len(re.findall(r"(?s)\$\$.+?\$\$|(?<![\\$])\$[^$\n]+\$", source))
+
+
+@pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem)
+def test_a_lesson_runs_from_restart_to_end(path, lab):
+    stored = read(path)
+    with lab.open(path.name) as page:
+        if folder := os.environ.get("LADDER_SCREENSHOTS"):
+            page.wait_for_timeout(2000)
+            page.screenshot(path=Path(folder, f"{path.stem}.png"))
+        page.evaluate(RUN_ALL)
+        page.wait_for_function(RAN, timeout=240_000)
+        cells = page.evaluate(CELLS)
+        shown = page.evaluate(FORMULAS)
+        said, asked = page.said, page.asked
+    ran = [cell for cell in cells if cell["cell_type"] == "code"]
+    for before, cell in zip(code_cells(stored), ran, strict=True):
+        kinds = [output["output_type"] for output in cell["outputs"]]
+        assert ("error" in kinds) == ("raises-exception" in tags(before)), text_of(cell)
+        pictures = [
+            sum("image/png" in o.get("data", {}) for o in c["outputs"]) for c in (before, cell)
+        ]
+        assert pictures[0] == pictures[1], text_of(cell)
+        if "exercise" in tags(before):
+            assert "not attempted yet" in outputs_of(cell), text_of(cell)
+    for cell, count in zip(cells, shown, strict=True):
+        if cell["cell_type"] == "markdown":
+            assert count >= formulas_in(text_of(cell)), text_of(cell)
+    assert said == []
+    assert [url for url in asked if not url.startswith((lab.address, "data:", "blob:"))] == []
+
+
+FILL = """([index, source]) => {
+    const notebook = window.jupyterapp.shell.currentWidget.content;
+    notebook.activeCellIndex = index;
+    notebook.model.cells.get(index).sharedModel.setSource(source);
+}"""
+RUN_ONE = """async () => { await window.jupyterapp.commands.execute("notebook:run-cell"); }"""
+
+
+def run_cell(page, index: int, source: str | None = None) -> str:
+    """Fill in a cell as a learner does, run it, and give what it shows."""
+    cells = page.evaluate(CELLS)
+    page.evaluate(FILL, [index, text_of(cells[index]) if source is None else source])
+    page.evaluate(RUN_ONE)
+    page.wait_for_function(READY, timeout=60_000)
+    node = page.locator(".jp-Notebook .jp-Cell").nth(index)
+    return node.locator(".jp-OutputArea").first.inner_text()
+
+
+def test_a_learner_is_told_what_is_wrong_then_that_it_is_right_and_finds_it_again(lab):
+    name = "01_tensors.ipynb"
+    index, stub = next(
+        (i, c.source)
+        for i, c in enumerate(read(ROOT / "notebooks" / name).cells)
+        if "exercise" in tags(c)
+    )
+    head, check = stub.split("    ...")
+    setup = next(
+        i for i, c in enumerate(read(ROOT / "notebooks" / name).cells) if c.cell_type == "code"
+    )
+    solutions = read(ROOT / "notebooks" / "solutions" / name)
+    answer = next(c.source for c in solutions.cells if "solution" in tags(c))
+    with lab.open(name) as page:
+        run_cell(page, setup)
+        assert "not attempted yet" in run_cell(page, index)
+        wrong = run_cell(page, index, f"{head}    answer = 0{check}")
+        assert "✗" in wrong and "return" in wrong and "Traceback" not in wrong
+        assert "✓" in run_cell(page, index, answer)
+        page.evaluate(
+            "async () => { await window.jupyterapp.commands.execute('docmanager:save'); }"
+        )
+    saved = read(lab.root / "notebooks" / name)
+    assert saved.cells[index].source == answer
+    with lab.open(name) as page:
+        cells = page.evaluate(CELLS)
+        assert text_of(cells[index]) == answer
+        assert "✓" in outputs_of(cells[index])

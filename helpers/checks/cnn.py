@@ -61,15 +61,20 @@ def max_pool(attempt: Attempt) -> None:
             (F.max_pool2d(x, (1, size)), "you pooled the columns only"),
             (F.max_pool2d(x, size).amax(dim=1, keepdim=True), "keep the channels apart"),
             (F.max_pool2d(x, size).amax(dim=1), "keep the channels apart"),
-            (_mixed(whole, size), "the reshape mixed pixels of different blocks"),
+            *(
+                (mixed, "the reshape mixed pixels of different blocks")
+                for mixed in _mixed(whole, size)
+            ),
         ]
         attempt.expect(got, F.max_pool2d(x, size), mistakes)
 
 
-def _mixed(x: torch.Tensor, size: int) -> torch.Tensor:
+def _mixed(x: torch.Tensor, size: int) -> list[torch.Tensor]:
+    """Reshape as one should not, in two ways."""
     batch, channels, height, width = x.shape
     rows, columns = height // size, width // size
-    return x.reshape(batch, channels, rows, columns, size * size).amax(dim=4)
+    swapped = x.reshape(batch, channels, size, rows, size, columns).amax(dim=(2, 4))
+    return [x.reshape(batch, channels, rows, columns, size * size).amax(dim=4), swapped]
 
 
 @exercise
@@ -78,6 +83,7 @@ def separable_cost(attempt: Attempt) -> None:
     for case in range(8):
         inputs, outputs = attempt.pick(2, 40), attempt.pick(41, 90)
         kernel, stride = 3 + 2 * attempt.pick(0, 3), 1 + case % 3
+        outputs += outputs == kernel**2  # else both parts have as many weights
         height, width = 1 + 2 * attempt.pick(6, 10), attempt.pick(21, 30)
         got = attempt(inputs, outputs, kernel, height, width, stride)
         rows, columns = (height - 1) // stride + 1, (width - 1) // stride + 1
@@ -90,6 +96,14 @@ def separable_cost(attempt: Attempt) -> None:
             ((plain, plain * places), "that is the plain convolution"),
             ((weights, plain * places), "that is the plain convolution's multiplications"),
             ((weights, depthwise * before + pointwise * places), "the depthwise part strides too"),
+            (
+                (weights, depthwise * places + pointwise * before),
+                "the pointwise part reads what the stride left",
+            ),
+            (
+                (weights, weights * (height // stride) * (width // stride)),
+                "with this padding the size is rounded up",
+            ),
             (
                 (weights, weights * before),
                 "each *output* number costs, and the stride leaves fewer",

@@ -177,7 +177,7 @@ def cost_weights_only(inputs, outputs, kernel, height, width, stride):
     return kernel**2 * inputs + inputs * outputs
 
 
-@wrong("separable_cost", says="expected")
+@wrong("separable_cost", says="the size is rounded up")
 def cost_rounding_down(inputs, outputs, kernel, height, width, stride):
     weights = kernel**2 * inputs + inputs * outputs
     return weights, weights * (height // stride) * (width // stride)
@@ -331,3 +331,18 @@ def fold_in_place(weight, mean, variance, scale, shift, eps):
     factor = scale / (variance + eps).sqrt()
     weight *= factor.reshape(-1, 1, 1, 1)
     return weight, shift - mean * factor
+
+
+@wrong("max_pool", says="mixed pixels of different blocks")
+def max_pool_of_blocks_that_are_swapped(x, size):
+    batch, channels, height, width = x.shape
+    rows, columns = height // size, width // size
+    x = x[:, :, : rows * size, : columns * size]
+    return x.reshape(batch, channels, size, rows, size, columns).amax(dim=(2, 4))
+
+
+@wrong("separable_cost", says="reads what the stride left")
+def separable_cost_pointwise_before_the_stride(inputs, outputs, kernel, height, width, stride):
+    places = ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
+    depthwise, pointwise = kernel**2 * inputs, inputs * outputs
+    return depthwise + pointwise, depthwise * places + pointwise * height * width

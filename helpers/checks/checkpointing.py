@@ -1,0 +1,252 @@
+"""Checks for the exercises of lesson 14, checkpointing."""
+
+import copy
+import functools
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from unittest.mock import patch
+
+import torch
+from torch import nn, optim
+
+from helpers.checks import Attempt, WrongAnswer, exercise
+
+
+@exercise
+def changed_names(attempt: Attempt) -> None:
+    """List the names whose tensors are not bit for bit the same in two dicts."""
+    for _ in range(3):
+        names = [f"layer{number}.weight" for number in torch.randperm(12).tolist()]
+        before = {name: attempt.randn(attempt.pick(2, 5), 3) for name in names[:11]}
+        after = {name: tensor.clone() for name, tensor in list(before.items())[::-1]}
+        value, nearly, shape, dtype, gone = names[:5]
+        after[value] += 1
+        after[nearly][0, 0] *= 1 + 1e-6
+        after[shape] = before[shape][:1].expand_as(before[shape]).clone()
+        before[shape] = before[shape][:1].clone()  # broadcasting makes these two agree
+        after[dtype] = after[dtype].double()
+        del after[gone]
+        after[names[11]] = attempt.randn(2)
+        changed = {value, nearly, shape, dtype, gone, names[11]}
+        errors = {
+            "layer": "a name that only one of them has is changed too, and has no partner",
+            "must match the size": "shapes may differ, and == or allclose cannot compare those",
+            "did not match": "dtypes may differ, and torch.allclose cannot compare those",
+        }
+        got = attempt(before, after, errors=errors)
+        attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
+        for missing, say in (
+            (nearly, "a number that differs in the last digits differs: compare with torch.equal"),
+            (dtype, "torch.equal takes float32 and float64 for equal: compare the dtypes too"),
+            (shape, "broadcasting made two shapes agree: compare with torch.equal"),
+            (gone, "a name that only `before` has is changed too"),
+            (names[11], "a name that only `after` has is changed too"),
+            (value, "you left out a name whose tensors have other values"),
+        ):
+            attempt.require(missing in got, say)
+        attempt.require(set(got) == changed, "you listed a name whose tensors are the same")
+        attempt.require(len(got) == len(changed), "you listed a name twice")
+        attempt.expect(got, sorted(changed), [(list(got), "sort the names")])
+
+
+@exercise
+def epochs_to_delete(attempt: Attempt) -> None:
+    """List the epoch files to delete, oldest first, so that the newest `keep` stay."""
+    cases = [(["epoch_9.pt", "best.pt", "epoch_10.pt", "epoch_8.pt"], 1)]
+    for keep in (0, 1, 2, 3, None, 40):
+        count, first = attempt.pick(6, 15), attempt.pick(1, 9)
+        keep = count + 3 if keep is None else keep  # two more than there are
+        names = [f"epoch_{number}.pt" for number in range(first, first + count)]
+        names += ["epoch_100.pt", "best.pt", "last.pt", "weights.safetensors"]
+        order = torch.randperm(len(names), generator=attempt.generator).tolist()
+        cases.append(([names[place] for place in order], keep))
+    for names, keep in cases:
+        epochs = [name for name in names if name.startswith("epoch_")]
+        epochs.sort(key=lambda name: int(name[6:-3]))
+        text = sorted(epochs)
+        expected = epochs[: max(0, len(epochs) - keep)]
+        unsorted = [name for name in names if name in expected]
+        got = attempt(names, keep, errors={"invalid literal": "not every file is an epoch's"})
+        attempt.require(
+            not isinstance(got, list) or all(name in epochs for name in got),
+            "you would delete a file that is no epoch's, such as best.pt",
+        )
+        mistakes = [
+            (epochs[:-keep], "with keep=0 all must go, and files[:-0] is empty"),
+            (text[:-keep], "as text, epoch_10 comes before epoch_9: sort by the number"),
+            (text[: len(expected)], "as text, epoch_10 comes before epoch_9: sort by the number"),
+            (epochs[len(expected) :], "these are the files that stay"),
+            (epochs[keep:], "these are all but the oldest; all but the newest must go"),
+            (epochs[keep:][::-1], "these are all but the oldest; all but the newest must go"),
+            (epochs[: keep - len(epochs)], "with more to keep than there are, none goes"),
+            (epochs[: len(epochs) - keep], "with more to keep than there are, none goes"),
+            (expected[::-1], "give the oldest first"),
+            (unsorted, "give the oldest first"),
+        ]
+        attempt.expect(got, expected, mistakes)
+
+
+@exercise
+def write_whole(attempt: Attempt) -> None:
+    """Write bytes to a path so that a crash leaves the old file or the new one."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
+        folder = Path(top, "folder")
+        folder.mkdir()
+        for name, size in (("last.pt", 1000), ("new.pt", 30), ("best.pt", 50_000)):
+            path, old = folder / name, None if name == "new.pt" else b"the old file, whole"
+            data = bytes(torch.randint(256, (size,), generator=attempt.generator).tolist())
+            if old:
+                path.write_bytes(old)
+            _crash(attempt, path, data, old)
+            _finish(attempt, path, data, old)
+
+
+def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
+    """Let it crash in the moment of the rename, and look at what is there, and on the disk."""
+    link = _second_name(path, old)
+    synced, renamed = [], []
+
+    def sync(file: int) -> None:
+        synced.append(os.fstat(file).st_size)
+
+    def crash(source: str | Path, target: str | Path, **_: object) -> None:
+        renamed.append((Path(source), Path(target)))
+        raise OSError("crash")
+
+    with patch("os.fsync", sync), patch("os.replace", crash), patch("os.rename", crash):
+        try:
+            attempt(path, data)
+        except WrongAnswer:
+            if not renamed:
+                raise
+    attempt.require(link is None or link.read_bytes() == old, _IN_PLACE)
+    say = "nothing was renamed: write beside `path`, then put that in its place by a rename"
+    attempt.require(renamed, say)
+    now = path.read_bytes() if path.is_file() else None
+    attempt.require(now == old, "a crash at the rename leaves no old file: do not remove it before")
+    source, target = renamed[0]
+    attempt.require(target == path, "rename to `path`")
+    attempt.require(source.parent == path.parent, "write beside `path`: a rename stays on one disk")
+    attempt.require(synced, "the data may lie in a cache when the rename is done: fsync before it")
+    say = f"fsync found {synced[-1]} of {len(data)} bytes; the rest lay in Python's own buffer"
+    attempt.require(synced[-1] == len(data), say)
+    for file in path.parent.iterdir():
+        if file != path:
+            file.unlink()  # what a crash leaves is no fault
+
+
+def _finish(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
+    """Let it write undisturbed."""
+    link = _second_name(path, old)
+    got = attempt(path, data)
+    attempt.require(link is None or link.read_bytes() == old, _IN_PLACE)
+    attempt.require(path.is_file(), "after the call there is no file at `path`")
+    attempt.require(path.read_bytes() == data, "the file does not hold `data`")
+    left = [file for file in path.parent.iterdir() if file != path]
+    attempt.require(not left, "another file is left behind in the folder")
+    attempt.require(got == path, "return `path`")
+    path.unlink()
+
+
+_IN_PLACE = "you wrote into the old file itself: a crash halfway would ruin it"
+
+
+def _second_name(path: Path, old: bytes | None) -> Path | None:
+    """Give the old file a second name, which shows whether that very file is changed."""
+    if old is None:
+        return None
+    link = path.parent.parent / f"{path.name}.link"
+    link.unlink(missing_ok=True)
+    link.hardlink_to(path)
+    return link
+
+
+@exercise
+def go_on(attempt: Attempt) -> None:
+    """Put model and optimizer back and train on the batches that were left."""
+    for done, total in ((3, 7), (0, 3)):
+        features, classes = attempt.pick(3, 6), attempt.pick(2, 5)
+        batches = [
+            (attempt.randn(6, features), attempt.randint(0, classes, (6,))) for _ in range(total)
+        ]
+        model, optimizer = _make(attempt, features, classes)
+        _train(model, optimizer, batches[:done])
+        saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done}
+        saved = copy.deepcopy(saved)
+        new = _make(attempt, features, classes)
+        start = {"model": new[0].state_dict(), "optimizer": new[1].state_dict()}
+        start = copy.deepcopy(start)
+
+        go = functools.partial(_go_on, attempt, features, classes, start, saved, batches)
+        right, expected = go()
+        got = attempt(*new, copy.deepcopy(saved), batches)
+        attempt.require(
+            not isinstance(got, list) or len(got) != total or not done,
+            "you began at the first batch again; pass over those that were trained on",
+        )
+        ways = {
+            "the model's own weights were not put back": {"forget": "model"},
+            "the optimizer's state was not put back": {"forget": "optimizer"},
+            "the gradients add up: zero_grad is missing": {"zero": False},
+            "train in train mode: model.train()": {"train": False},
+            "with step 3 the batches 0, 1 and 2 are done: not 3": {"more": 1},
+            "you trained on a batch that was done already": {"more": -1},
+        }
+        mistakes = [(functools.partial(_losses, go, way), say) for say, way in ways.items()]
+        mistakes.append((sum(expected) / len(expected), "return the losses, not their mean"))
+        attempt.expect(got, expected, mistakes)
+        for name, tensor in new[0].state_dict().items():
+            same = torch.allclose(tensor, right.state_dict()[name], rtol=1e-4, atol=1e-5)
+            attempt.require(same, "the losses are right, but the model is not trained to the end")
+        attempt.require(new[0].training, "train in train mode: model.train()")
+
+
+def _make(attempt: Attempt, features: int, classes: int) -> tuple[nn.Module, optim.Optimizer]:
+    """Make a new model, in eval mode, and an optimizer whose state matters."""
+    layers = nn.Linear(features, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, classes)
+    model = nn.Sequential(*layers).to(attempt.device).eval()
+    return model, optim.Adam(model.parameters(), lr=0.05)
+
+
+def _go_on(
+    attempt: Attempt,
+    features: int,
+    classes: int,
+    start: dict,
+    saved: dict,
+    batches: list,
+    more: int = 0,
+    forget: str = "",
+    **ways: bool,
+) -> tuple[nn.Module, list[float]]:
+    """Go on as the reference does, or with one of the known mistakes."""
+    model, optimizer = _make(attempt, features, classes)
+    for name, part in (("model", model), ("optimizer", optimizer)):
+        part.load_state_dict(copy.deepcopy((start if name == forget else saved)[name]))
+    left = batches[max(0, saved["step"] + more) :]
+    return model, _train(model, optimizer, left, **ways)
+
+
+def _losses(go: Callable, way: dict) -> list[float]:
+    return go(**way)[1]
+
+
+def _train(
+    model: nn.Module,
+    optimizer: optim.Optimizer,
+    batches: list,
+    zero: bool = True,
+    train: bool = True,
+) -> list[float]:
+    losses, loss_fn = [], nn.CrossEntropyLoss()
+    model.train(train)
+    for inputs, targets in batches:
+        loss = loss_fn(model(inputs), targets)
+        if zero:
+            optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses

@@ -1,0 +1,338 @@
+"""Wrong answers to the exercises of lesson 14, checkpointing."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from tests.wrong_answers import wrong
+
+
+@wrong("changed_names", says="only one of them has")
+def changed_of_those_before(before, after):
+    return sorted(name for name in before if not torch.equal(before[name], after[name]))
+
+
+@wrong("changed_names", says="only `before` has")
+def changed_of_those_both_have(before, after):
+    both = before.keys() & after.keys()
+    return sorted(name for name in both if not _same(before[name], after[name]))
+
+
+@wrong("changed_names", says="only `after` has")
+def changed_or_gone(before, after):
+    gone = [name for name in before if name not in after]
+    return sorted(changed_of_those_both_have(before, after) + gone)
+
+
+@wrong("changed_names", says="compare the dtypes too")
+def changed_whatever_the_dtype(before, after):
+    both = before.keys() & after.keys()
+    changed = {name for name in both if not torch.equal(before[name], after[name])}
+    return sorted(changed | (before.keys() ^ after.keys()))
+
+
+@wrong("changed_names", says="last digits")
+def changed_visibly(before, after):
+    changed = []
+    for name in before.keys() | after.keys():
+        if name in before and name in after:
+            old, new = before[name], after[name]
+            if _same(old, new) or (
+                (old.shape, old.dtype) == (new.shape, new.dtype) and torch.allclose(old, new)
+            ):
+                continue
+        changed.append(name)
+    return sorted(changed)
+
+
+@wrong("changed_names", says="allclose cannot compare")
+def changed_by_allclose(before, after):
+    both = before.keys() & after.keys()
+    changed = {name for name in both if not torch.allclose(before[name], after[name])}
+    return sorted(changed | (before.keys() ^ after.keys()))
+
+
+@wrong("changed_names", says="broadcasting made two shapes agree")
+def changed_after_broadcasting(before, after):
+    both = before.keys() & after.keys()
+    changed = set()
+    for name in both:
+        old, new = before[name], after[name]
+        if old.dtype != new.dtype or not (old == new).all():
+            changed.add(name)
+    return sorted(changed | (before.keys() ^ after.keys()))
+
+
+@wrong("changed_names", says="return a list, not a set")
+def changed_as_a_set(before, after):
+    return set(_changed(before, after))
+
+
+@wrong("changed_names", says="sort the names")
+def changed_in_reverse(before, after):
+    return _changed(before, after)[::-1]
+
+
+@wrong("changed_names", says="whose tensors are the same")
+def everything_changed(before, after):
+    return sorted(before.keys() | after.keys())
+
+
+@wrong("changed_names", says="forget `return`")
+def changed_unreturned(before, after):
+    _changed(before, after)
+
+
+def _same(old, new):
+    return old.dtype == new.dtype and torch.equal(old, new)
+
+
+def _changed(before, after):
+    both = before.keys() & after.keys()
+    changed = {name for name in both if not _same(before[name], after[name])}
+    return sorted(changed | (before.keys() ^ after.keys()))
+
+
+def _epochs(names):
+    epochs = [name for name in names if name.startswith("epoch_")]
+    return sorted(epochs, key=lambda name: int(name[6:-3]))
+
+
+@wrong("epochs_to_delete", says="files[:-0] is empty")
+def delete_none_for_zero(names, keep):
+    return _epochs(names)[:-keep]
+
+
+@wrong("epochs_to_delete", says="as text")
+def delete_by_text(names, keep):
+    files = sorted(name for name in names if name.startswith("epoch_"))
+    return files[: max(0, len(files) - keep)]
+
+
+@wrong("epochs_to_delete", says="as text")
+def delete_by_text_and_none_for_zero(names, keep):
+    return sorted(name for name in names if name.startswith("epoch_"))[:-keep]
+
+
+@wrong("epochs_to_delete", says="no epoch's")
+def delete_other_files_too(names, keep):
+    return sorted(names)[: max(0, len(names) - keep)]
+
+
+@wrong("epochs_to_delete", says="not every file is an epoch's")
+def delete_expecting_only_epochs(names, keep):
+    files = sorted(names, key=lambda name: int(name[6:-3]))
+    return files[: max(0, len(files) - keep)]
+
+
+@wrong("epochs_to_delete", says="files that stay")
+def those_that_stay(names, keep):
+    files = _epochs(names)
+    return files[max(0, len(files) - keep) :]
+
+
+@wrong("epochs_to_delete", says="all but the oldest")
+def delete_the_newest(names, keep):
+    return _epochs(names)[keep:]
+
+
+@wrong("epochs_to_delete", says="oldest first")
+def delete_in_any_order(names, keep):
+    files = _epochs(names)
+    gone = files[: max(0, len(files) - keep)]
+    return [name for name in names if name in gone]
+
+
+@wrong("epochs_to_delete", says="none goes")
+def delete_with_a_negative_count(names, keep):
+    files = _epochs(names)
+    return files[: len(files) - keep]
+
+
+@wrong("write_whole", says="wrote into the old file itself")
+def write_in_place(path, data):
+    path.write_bytes(data)
+    return path
+
+
+@wrong("write_whole", says="nothing was renamed")
+def write_after_removing(path, data):
+    path.unlink(missing_ok=True)
+    path.write_bytes(data)
+    return path
+
+
+@wrong("write_whole", says="do not remove it before")
+def write_beside_but_remove_first(path, data):
+    temporary = _beside(path, data)
+    path.unlink(missing_ok=True)
+    temporary.rename(path)
+    return path
+
+
+@wrong("write_whole", says="fsync before it")
+def write_without_fsync(path, data):
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+    return path
+
+
+@wrong("write_whole", says="Python's own buffer")
+def write_without_flush(path, data):
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+@wrong("write_whole", says="a rename stays on one disk")
+def write_in_another_folder(path, data):
+    handle, name = tempfile.mkstemp()
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        Path(name).replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    return path
+
+
+@wrong("write_whole", says="wrote into the old file itself")
+def write_and_copy(path, data):
+    temporary = _beside(path, data)
+    shutil.copyfile(temporary, path)
+    temporary.unlink()
+    return path
+
+
+@wrong("write_whole", says="left behind")
+def write_leaving_a_copy(path, data):
+    old = path.with_name("old.bak")
+    old.write_bytes(data)
+    _beside(path, data).replace(path)
+    return path
+
+
+@wrong("write_whole", says="does not hold `data`")
+def write_only_a_part(path, data):
+    _beside(path, data).replace(path)
+    with path.open("r+b") as file:
+        file.truncate(len(data) - 1)
+    return path
+
+
+@wrong("write_whole", says="forget `return`")
+def write_without_return(path, data):
+    _beside(path, data).replace(path)
+
+
+@wrong("write_whole", says="return `path`")
+def write_returning_the_temporary_name(path, data):
+    temporary = _beside(path, data)
+    temporary.replace(path)
+    return temporary
+
+
+def _beside(path, data):
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
+
+
+def _restore(model, optimizer, saved):
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+
+
+def _train(model, optimizer, batches, zero=True, step=True):
+    model.train()
+    losses = []
+    for inputs, targets in batches:
+        loss = nn.CrossEntropyLoss()(model(inputs), targets)
+        if zero:
+            optimizer.zero_grad()
+        loss.backward()
+        if step or len(losses) < len(batches) - 1:
+            optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("go_on", says="optimizer's state was not put back")
+def go_on_with_a_new_optimizer(model, optimizer, saved, batches):
+    model.load_state_dict(saved["model"])
+    return _train(model, optimizer, batches[saved["step"] :])
+
+
+@wrong("go_on", says="own weights were not put back")
+def go_on_with_a_new_model(model, optimizer, saved, batches):
+    optimizer.load_state_dict(saved["optimizer"])
+    return _train(model, optimizer, batches[saved["step"] :])
+
+
+@wrong("go_on", says="began at the first batch again")
+def go_on_from_the_beginning(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return _train(model, optimizer, batches)
+
+
+@wrong("go_on", says="are done: not 3")
+def go_on_one_later(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return _train(model, optimizer, batches[saved["step"] + 1 :])
+
+
+@wrong("go_on", says="a batch that was done already")
+def go_on_one_earlier(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return _train(model, optimizer, batches[max(0, saved["step"] - 1) :])
+
+
+@wrong("go_on", says="zero_grad is missing")
+def go_on_adding_gradients(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return _train(model, optimizer, batches[saved["step"] :], zero=False)
+
+
+@wrong("go_on", says="not trained to the end")
+def go_on_without_the_last_step(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return _train(model, optimizer, batches[saved["step"] :], step=False)
+
+
+@wrong("go_on", says="train in train mode")
+def go_on_in_eval_mode(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    losses = []
+    for inputs, targets in batches[saved["step"] :]:
+        loss = nn.CrossEntropyLoss()(model(inputs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("go_on", says="not their mean")
+def go_on_to_a_mean(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    losses = _train(model, optimizer, batches[saved["step"] :])
+    return sum(losses) / len(losses)
+
+
+@wrong("go_on", says="forget `return`")
+def go_on_without_return(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    _train(model, optimizer, batches[saved["step"] :])

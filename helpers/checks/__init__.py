@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from helpers import progress
 from helpers.device import get_device
 
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
@@ -131,7 +132,8 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
     """Make a check from `grade`, which takes an `Attempt` and raises `WrongAnswer` if it is wrong.
 
     The check is called as `check.NAME(function)`, or `check.NAME(function, seed=0)` to repeat it.
-    It prints "not attempted yet" for a stub and one green line for a right answer.
+    It prints "not attempted yet" for a stub and one green line for a right answer, which
+    `helpers.progress` notes.
 
     Raises:
         TypeError: By the check, if it is not given a function.
@@ -160,6 +162,7 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
         if problem:  # raised here, outside `except`, so that the traceback stays short
             raise WrongAnswer(f"{name}: {problem}")
         print(f"{GREEN}✓ {name}: right{PLAIN}")
+        progress.record(grade.__module__, name)
 
     # functools.wraps would make the check look as if it took an Attempt.
     del check.__wrapped__

@@ -370,7 +370,8 @@ def execute(notebook: NotebookNode, folder: Path = NOTEBOOKS) -> dict[str, float
     seconds, index = [], 0
     began = time.perf_counter()
     try:
-        with client.setup_kernel():
+        # no records of progress, neither read nor written: the last cell prints the same everywhere
+        with client.setup_kernel(env={**os.environ, "LADDER_PROGRESS": "off"}):
             for index, cell in enumerate(notebook.cells):
                 start = time.perf_counter()
                 client.execute_cell(cell, index)

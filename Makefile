@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := "$(BIN)/python" -m
 
-.PHONY: help setup lab test notebooks lint doctor clean
+.PHONY: help setup lab board test notebooks lint doctor progress report clean
 
 help: ## list the targets
 	@echo "PyTorch Ladder: make TARGET"
@@ -46,6 +46,11 @@ lab: $(READY) ## open JupyterLab on notebooks/ (without a screen: print its addr
 	if [ "$$(id -u)" = 0 ]; then flags="$$flags --allow-root"; fi; \
 	exec $(RUN) jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks $$flags
 
+# Without PORT, TensorBoard takes 6006 or the next free one.
+board: $(READY) ## show runs/ in TensorBoard, at the address it prints
+	@exec $(RUN) tensorboard.main --logdir="$${LADDER_RUNS:-runs}" --host=127.0.0.1 \
+	    $(if $(filter file,$(origin PORT)),,--port=$(PORT))
+
 test: $(READY) ## run everything that CI runs
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
@@ -61,7 +66,16 @@ lint: $(READY) ## lint and format the Python files
 doctor: $(READY) ## say whether this machine can run the lessons, and what to do if not
 	@$(RUN) helpers.doctor
 
-clean: ## remove .venv, caches and what the lessons wrote
+progress: $(READY) ## say which exercises are done, and which comes next
+	@$(RUN) helpers.progress
+
+report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CSV=class.csv
+	@if [ -z "$(FOLDER)" ]; then \
+	    echo "Name the folder of the notebooks: make report FOLDER=submissions" >&2; exit 2; \
+	fi; \
+	exec $(RUN) helpers.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
+
+clean: ## remove .venv, caches and what the lessons wrote, but not your progress
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
-	git clean -fdXq data runs
+	git clean -fdXq -e '!/runs/progress' data runs

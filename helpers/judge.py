@@ -24,6 +24,7 @@ from helpers import checks
 from helpers.checks import WrongAnswer, is_stub
 
 FILE_BYTES = 64 * 2**20
+COMPARED = ("allclose", "isclose", "equal", "all", "__eq__", "__ne__")
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -158,15 +159,19 @@ def describe(error: BaseException) -> str:
 
 
 def fingerprint(module: types.ModuleType) -> dict[str, Any]:
-    """List everything that judges an answer, so that a change of it is noticed."""
-    owners = [checks, module, checks.Attempt, WrongAnswer, builtins, torch, torch.Tensor, np]
+    """List what judges an answer, so that a change of it is noticed.
+
+    Of torch only the comparisons are held, for torch changes others of its functions by itself.
+    """
+    owners = [checks, module, checks.Attempt, WrongAnswer, builtins]
+    listed = [(owner, name, value) for owner in owners for name, value in vars(owner).items()]
+    for owner in (torch, torch.Tensor, np):
+        listed += [(owner, name, getattr(owner, name)) for name in COMPARED if hasattr(owner, name)]
     found = {}
-    for owner in owners:
-        for name, value in vars(owner).items():
-            full = f"{owner.__name__}.{name}"
-            found[full] = value
-            for number, part in enumerate(_parts(value)):
-                found[f"{full}, part {number}"] = part
+    for owner, name, value in listed:
+        found[f"{owner.__name__}.{name}"] = value
+        for number, part in enumerate(_parts(value)):
+            found[f"{owner.__name__}.{name}, part {number}"] = part
     return found
 
 

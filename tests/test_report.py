@@ -324,8 +324,10 @@ def test_the_exercises_of_our_own_notebooks_are_found_in_order(name):
 
 
 def test_our_own_solutions_are_right():
-    rows = grade(NOTEBOOKS / "solutions" / "01_tensors.ipynb", "mine", seed=1)
-    assert [row.status for row in rows] == 4 * ["right"]
+    # one that trains, for torch then replaces functions of its own, which is no tampering
+    rows = grade(NOTEBOOKS / "solutions" / "14_checkpointing.ipynb", "mine", seed=1)
+    assert {row.exercise: row.status for row in rows} == {row.exercise: "right" for row in rows}
+    assert len(rows) > 3
 
 
 def test_folders_of_checkpoints_are_passed_over(tmp_path):

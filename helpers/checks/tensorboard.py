@@ -1,0 +1,226 @@
+"""Checks for the exercises of lesson 13, TensorBoard."""
+
+import math
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from helpers.checks import Attempt, exercise
+
+TAG = "loss/train"
+
+
+@exercise
+def log_losses(attempt: Attempt) -> None:
+    """Log losses at the right steps with one writer, and close it; return the last step."""
+    for every in (attempt.pick(7, 30), 1):
+        losses = attempt.randn(attempt.pick(3, 8)).tolist()
+        steps = [(i + 1) * every for i in range(len(losses))]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder, before = Path(name), set(threading.enumerate())
+            last = attempt(folder, losses, every)
+            left = {type(thread).__name__ for thread in set(threading.enumerate()) - before}
+            if "_AsyncWriterThread" in left:
+                time.sleep(0.05)  # it may still write into the folder, which is about to go
+                attempt.require(False, "your writer is still open; use it in a `with` block")
+            files = list(folder.rglob("*tfevents*"))
+            attempt.require(files, "there is no event file in `folder`")
+            attempt.require(
+                len(files) == 1, f"you opened {len(files)} writers; one can log all losses"
+            )
+            attempt.require(files[0].parent == folder, "log into `folder` itself")
+            found = _read(folder)
+        attempt.require(TAG in found, f"the tag {TAG!r} is not there; there are {sorted(found)}")
+        attempt.require(len(found) == 1, f"log under one tag; there are {sorted(found)}")
+        logged, values = found[TAG]
+        from_zero = [i * every for i in range(len(losses))]
+        mistakes = [
+            ([0] * len(losses), "every point is at step 0; you left out the step"),
+            (from_zero, "losses[0] was measured after `every` batches, not after 0"),
+            (list(range(len(losses))), "the step is the number of batches, not the place in it"),
+            ([i + 1 for i in range(len(losses))], "the step is the number of batches: use `every`"),
+        ]
+        attempt.expect(logged, steps, mistakes)
+        attempt.expect(values, losses)
+        mistakes = [
+            (len(losses), "return the last step, not how many losses there are"),
+            (len(losses) - 1, "return the last step, not the last place in the list"),
+            (from_zero[-1], "the last loss was measured `every` batches later"),
+        ]
+        attempt.expect(last, steps[-1], mistakes)
+
+
+@exercise
+def read_repaired(attempt: Attempt) -> None:
+    """Return a tag's steps, ascending and each once, and the values that were logged last."""
+    for repeats in (1, 2):
+        end = 2 * attempt.pick(5, 8)
+        steps = list(range(0, end, 2))
+        for again in range(repeats):  # steps 4 and 6 come in every part
+            steps += range(attempt.pick(3, 5) - again, attempt.pick(7, 9))
+        steps.append(end + 3)
+        places = {step: place for place, step in enumerate(steps)}
+        numbers = 10 + attempt.randn(len(steps)).cpu()
+        numbers[places[4]] = 5.0  # the last is neither the first, nor always lowest or highest
+        numbers[places[6]] = 15.0
+        numbers[-1] = 7.0
+        values = numbers.tolist()
+        latest = dict(zip(steps, values, strict=True))
+        first = {}
+        for step, value in zip(steps, values, strict=True):
+            first.setdefault(step, value)
+        known = sorted(latest)
+        expected = known, [latest[step] for step in known]
+        pairs = sorted(zip(steps, values, strict=True))
+        least, most = dict(pairs[::-1]), dict(pairs)
+        group = {s: [v for t, v in zip(steps, values, strict=True) if t == s] for s in known}
+        every = "a step may stand there only once; keep what was logged last"
+        mistakes = [
+            ((steps, values), every),
+            (([s for s, _ in pairs], [v for _, v in pairs]), every),
+            (
+                (known, [first[step] for step in known]),
+                "you kept what was logged first; the resumed run came later and counts",
+            ),
+            ((known, [least[s] for s in known]), "keep the last value, not the lowest"),
+            ((known, [most[s] for s in known]), "keep the last value, not the highest"),
+            (
+                (known, [sum(group[s]) / len(group[s]) for s in known]),
+                "keep the last value, not the mean",
+            ),
+            ((list(latest), list(latest.values())), "the steps have to ascend"),
+            (
+                (known, list(latest.values())),
+                "you sorted the steps, but not the values with them",
+            ),
+            ((known, sorted(latest.values())), "values belong to their steps; do not sort them"),
+            (expected[::-1], "the steps come first, then the values"),
+            (list(zip(*expected, strict=True)), "return two lists, not a list of pairs"),
+            (latest, "return two lists, not a dictionary"),
+            ({s: latest[s] for s in known}, "return two lists, not a dictionary"),
+        ]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            _write(Path(name), {"loss/valid": zip(steps, values, strict=True), "other": [(0, 0)]})
+            attempt.expect(_lists(attempt(Path(name), "loss/valid")), expected, mistakes)
+
+
+@exercise
+def best_run(attempt: Attempt) -> None:
+    """Return the name of the run whose last value is lowest, runs without one passed over."""
+    for broken in (1, 5):  # of five one comes first, nearly surely, in any order of the folders
+        low, high = 1 + attempt.pick(0, 100) / 100, 4 + attempt.pick(0, 100) / 100
+        runs = {
+            "dipped": [3.0, 0.1, low + 1.0],
+            "winner": [9.0, low + 1.5, low],
+            "short": [low + 0.5],
+            "worst": [low + 0.7, high, high],
+            "other": None,
+        }
+        runs = {"winner": runs["winner"], "other": None} if broken > 1 else runs
+        runs = {f"broken {i}": [0.5, 0.2, math.nan] for i in range(broken)} | runs
+        names = {run: f"{'abcdefg'[i]}_{attempt.pick(100, 999)}" for i, run in enumerate(runs)}
+        mistakes = [
+            (names.get("dipped"), "compare the last values, not the lowest on the way"),
+            (names.get("worst"), "the *lowest* last value wins"),
+            (names.get("short"), "each run's last value counts, not its first"),
+            (names["other"], "one run lacks the tag; pass over it"),
+        ]
+        nan = "a run that ends with nan is passed over"
+        mistakes += [(names[run], nan) for run in runs if run.startswith("broken")]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            for run, values in runs.items():
+                points = {"accuracy": [(5, 0.0)]}
+                if values:
+                    points["loss"] = [(10 * i, value) for i, value in enumerate(values, start=1)]
+                _write(folder / names[run], points)
+            mistakes.append((folder / names["winner"], "return the name, not the whole path"))
+            mistakes.append((str(folder / names["winner"]), "return the name, not the whole path"))
+            errors = {"not found in Reservoir": "one run lacks the tag; ask Tags() first"}
+            got = attempt(folder, "loss", errors=errors)
+            if isinstance(got, float):
+                attempt.require(abs(got - low) > 1e-3, "return the run's name, not its value")
+            attempt.expect(got, names["winner"], mistakes)
+
+
+@exercise
+def smooth(attempt: Attempt) -> None:
+    """Return a debiased exponential moving average; nan and inf are shown and change nothing."""
+    for weight, odd in ((0.6, None), (0.9, math.nan), (0.95, math.inf), (0.0, None)):
+        values = [3 + value for value in attempt.randn(attempt.pick(6, 12)).tolist()]
+        if odd is not None:
+            values.insert(attempt.pick(1, 4), odd)
+        swapped = _smooth(values, 1 - weight) if weight else values
+        mistakes = [
+            (
+                _smooth(values, weight, share=False),
+                "the start still pulls to 0; divide by the share",
+            ),
+            (_smooth(values, weight, begin=True), "start from 0 and divide, not from values[0]"),
+            (swapped, "the weight belongs to the old average, not to the new value"),
+            (_smooth(values, weight, feed=True), "divide what you show, not the average itself"),
+            (_smooth(values, weight, count=True), "only finite values count for the share"),
+            (_smooth(values, weight, keep=False), "a value that is not finite must change nothing"),
+            (_smooth(values, weight, drop=True), "show nan and infinity too, at their place"),
+            (_smooth(values, weight, offset=1), "after n values the share is 1 - weight ** n"),
+            (values, "these are the values as they were"),
+        ]
+        errors = {"division by zero": "after n values the share is 1 - weight ** n, n from 1"}
+        got = attempt(values, weight, errors=errors)
+        attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
+        attempt.expect(got, _smooth(values, weight), mistakes)
+
+
+def _smooth(
+    values: list[float],
+    weight: float,
+    *,
+    share: bool = True,
+    begin: bool = False,
+    feed: bool = False,
+    count: bool = False,
+    keep: bool = True,
+    drop: bool = False,
+    offset: int = 0,
+) -> list[float]:
+    """Smooth as TensorBoard 2.21 does (its `resmoothDataset`), or with one of the mistakes."""
+    average, counted, shown = values[0] if begin else 0.0, 0, []
+    for value in values:
+        finite = math.isfinite(value)
+        counted += finite or count
+        if not finite and keep:
+            shown += [] if drop else [value]
+            continue
+        average = weight * average + (1 - weight) * value
+        divided = average / (1 - weight ** (counted + offset)) if share and not begin else average
+        shown.append(divided)
+        average = divided if feed else average
+    return shown
+
+
+def _lists(answer: object) -> object:
+    """Let tuples pass where the task says lists."""
+    if isinstance(answer, list | tuple) and all(isinstance(part, list | tuple) for part in answer):
+        return tuple(list(part) for part in answer) if len(answer) == 2 else answer
+    return answer
+
+
+def _write(folder: Path, points: dict[str, Iterable[tuple[int, float]]]) -> None:
+    """Log points, as pairs of step and value, under their tags."""
+    from torch.utils.tensorboard import SummaryWriter  # here: only this lesson needs TensorBoard
+
+    with SummaryWriter(folder) as writer:
+        for tag, pairs in points.items():
+            for step, value in pairs:
+                writer.add_scalar(tag, value, step)
+
+
+def _read(folder: Path) -> dict[str, tuple[list[int], list[float]]]:
+    """Read every scalar of a run: for each tag its steps and values."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    reader = EventAccumulator(str(folder)).Reload()
+    events = {tag: reader.Scalars(tag) for tag in reader.Tags()["scalars"]}
+    return {tag: ([e.step for e in es], [e.value for e in es]) for tag, es in events.items()}

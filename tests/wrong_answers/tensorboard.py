@@ -1,0 +1,389 @@
+"""Wrong answers to the exercises of lesson 13, TensorBoard."""
+
+import math
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
+
+from tests.wrong_answers import wrong
+
+TAG = "loss/train"
+
+
+def _events(folder, tag):
+    return EventAccumulator(str(folder)).Reload().Scalars(tag)
+
+
+def _log(folder, pairs, tag=TAG):
+    with SummaryWriter(folder) as writer:
+        for step, loss in pairs:
+            writer.add_scalar(tag, loss, step)
+
+
+@wrong("log_losses", says="you left out the step")
+def without_steps(folder, losses, every):
+    with SummaryWriter(folder) as writer:
+        for loss in losses:
+            writer.add_scalar(TAG, loss)
+    return len(losses) * every
+
+
+@wrong("log_losses", says="not after 0")
+def counts_from_zero(folder, losses, every):
+    _log(folder, ((i * every, loss) for i, loss in enumerate(losses)))
+    return (len(losses) - 1) * every
+
+
+@wrong("log_losses", says="not the place in it")
+def places(folder, losses, every):
+    _log(folder, enumerate(losses))
+    return len(losses) - 1
+
+
+@wrong("log_losses", says="use `every`")
+def numbers(folder, losses, every):
+    _log(folder, enumerate(losses, start=1))
+    return len(losses)
+
+
+@wrong("log_losses", says="still open")
+def never_closed(folder, losses, every):
+    writer = SummaryWriter(folder)
+    for i, loss in enumerate(losses, start=1):
+        writer.add_scalar(TAG, loss, i * every)
+    return len(losses) * every
+
+
+@wrong("log_losses", says="one can log all")
+def a_writer_for_each(folder, losses, every):
+    for i, loss in enumerate(losses, start=1):
+        _log(folder, [(i * every, loss)])
+    return len(losses) * every
+
+
+@wrong("log_losses", says="the tag 'loss/train' is not there")
+def another_tag(folder, losses, every):
+    _log(folder, ((i * every, loss) for i, loss in enumerate(losses, start=1)), tag="train/loss")
+    return len(losses) * every
+
+
+@wrong("log_losses", says="under one tag")
+def two_tags(folder, losses, every):
+    with SummaryWriter(folder) as writer:
+        for i, loss in enumerate(losses, start=1):
+            writer.add_scalar(TAG, loss, i * every)
+            writer.add_scalar("loss", loss, i * every)
+    return len(losses) * every
+
+
+@wrong("log_losses", says="into `folder` itself")
+def in_a_folder_below(folder, losses, every):
+    _log(folder / "run", ((i * every, loss) for i, loss in enumerate(losses, start=1)))
+    return len(losses) * every
+
+
+@wrong("log_losses", says="no event file")
+def logs_nothing(folder, losses, every):
+    return len(losses) * every
+
+
+@wrong("log_losses", says="value 1: expected")
+def logs_the_places_as_values(folder, losses, every):
+    _log(folder, ((i * every, i) for i, _ in enumerate(losses, start=1)))
+    return len(losses) * every
+
+
+@wrong("log_losses", says="not how many losses")
+def returns_the_count(folder, losses, every):
+    _log(folder, ((i * every, loss) for i, loss in enumerate(losses, start=1)))
+    return len(losses)
+
+
+@wrong("log_losses", says="`every` batches later")
+def returns_the_last_but_one(folder, losses, every):
+    _log(folder, ((i * every, loss) for i, loss in enumerate(losses, start=1)))
+    return (len(losses) - 1) * every
+
+
+@wrong("log_losses", says="forget `return`")
+def returns_nothing(folder, losses, every):
+    _log(folder, ((i * every, loss) for i, loss in enumerate(losses, start=1)))
+
+
+def _latest(folder, tag):
+    return {event.step: event.value for event in _events(folder, tag)}
+
+
+@wrong("read_repaired", says="only once")
+def as_logged(folder, tag):
+    events = _events(folder, tag)
+    return [event.step for event in events], [event.value for event in events]
+
+
+@wrong("read_repaired", says="only once")
+def sorted_with_repeats(folder, tag):
+    pairs = sorted((event.step, event.value) for event in _events(folder, tag))
+    return [step for step, _ in pairs], [value for _, value in pairs]
+
+
+@wrong("read_repaired", says="logged first")
+def keeps_the_first(folder, tag):
+    first = {}
+    for event in _events(folder, tag):
+        first.setdefault(event.step, event.value)
+    return sorted(first), [first[step] for step in sorted(first)]
+
+
+@wrong("read_repaired", says="not the highest")
+def keeps_the_highest(folder, tag):
+    highest = dict(sorted((event.step, event.value) for event in _events(folder, tag)))
+    return list(highest), list(highest.values())
+
+
+@wrong("read_repaired", says="not the lowest")
+def keeps_the_lowest(folder, tag):
+    lowest = {}
+    for event in _events(folder, tag):
+        lowest[event.step] = min(event.value, lowest.get(event.step, math.inf))
+    return sorted(lowest), [lowest[step] for step in sorted(lowest)]
+
+
+@wrong("read_repaired", says="not the mean")
+def averages(folder, tag):
+    groups = {}
+    for event in _events(folder, tag):
+        groups.setdefault(event.step, []).append(event.value)
+    return sorted(groups), [sum(groups[s]) / len(groups[s]) for s in sorted(groups)]
+
+
+@wrong("read_repaired", says="have to ascend")
+def in_the_order_of_logging(folder, tag):
+    latest = _latest(folder, tag)
+    return list(latest), list(latest.values())
+
+
+@wrong("read_repaired", says="not the values with them")
+def sorts_the_steps_alone(folder, tag):
+    latest = _latest(folder, tag)
+    return sorted(latest), list(latest.values())
+
+
+@wrong("read_repaired", says="do not sort them")
+def sorts_the_values_too(folder, tag):
+    latest = _latest(folder, tag)
+    return sorted(latest), sorted(latest.values())
+
+
+@wrong("read_repaired", says="steps come first")
+def values_and_steps(folder, tag):
+    latest = _latest(folder, tag)
+    return [latest[step] for step in sorted(latest)], sorted(latest)
+
+
+@wrong("read_repaired", says="not a list of pairs")
+def pairs(folder, tag):
+    return sorted(_latest(folder, tag).items())
+
+
+@wrong("read_repaired", says="not a dictionary")
+def a_dictionary(folder, tag):
+    return _latest(folder, tag)
+
+
+@wrong("read_repaired", says="expected")
+def the_last_run_only(folder, tag):
+    steps, values = [], []
+    for event in _events(folder, tag):
+        if steps and event.step <= steps[-1]:
+            steps, values = [], []
+        steps.append(event.step)
+        values.append(event.value)
+    return steps, values
+
+
+def _last(folder, tag, choose=lambda values: values[-1], nan=True):
+    found = {}
+    for run in sorted(folder.iterdir()):
+        reader = EventAccumulator(str(run)).Reload()
+        if tag in reader.Tags()["scalars"]:
+            value = choose([event.value for event in reader.Scalars(tag)])
+            if nan or not math.isnan(value):
+                found[run.name] = value
+    return found
+
+
+@wrong("best_run", says="ends with nan")
+def nan_may_win(folder, tag):
+    found = _last(folder, tag)
+    return min(found, key=found.get)
+
+
+@wrong("best_run", says="not the lowest on the way")
+def lowest_ever(folder, tag):
+    found = _last(folder, tag, lambda v: math.nan if math.isnan(v[-1]) else min(v), nan=False)
+    return min(found, key=found.get)
+
+
+@wrong("best_run", says="*lowest* last value")
+def highest_last(folder, tag):
+    found = _last(folder, tag, nan=False)
+    return max(found, key=found.get)
+
+
+@wrong("best_run", says="not its first")
+def lowest_first(folder, tag):
+    found = _last(folder, tag, lambda v: math.nan if math.isnan(v[-1]) else v[0], nan=False)
+    return min(found, key=found.get)
+
+
+@wrong("best_run", says="ask Tags() first")
+def every_run_has_the_tag(folder, tag):
+    found = {run.name: _events(run, tag)[-1].value for run in folder.iterdir()}
+    return min(found, key=found.get)
+
+
+@wrong("best_run", says="pass over it")
+def a_missing_tag_counts_as_zero(folder, tag):
+    found = _last(folder, tag, nan=False)
+    missing = {run.name: 0.0 for run in folder.iterdir() if not _has(run, tag)}
+    return min(found | missing, key=(found | missing).get)
+
+
+def _has(run, tag):
+    return tag in EventAccumulator(str(run)).Reload().Tags()["scalars"]
+
+
+@wrong("best_run", says="not the whole path")
+def the_path(folder, tag):
+    found = _last(folder, tag, nan=False)
+    return folder / min(found, key=found.get)
+
+
+@wrong("best_run", says="not the whole path")
+def the_path_as_text(folder, tag):
+    found = _last(folder, tag, nan=False)
+    return str(folder / min(found, key=found.get))
+
+
+@wrong("best_run", says="not its value")
+def the_value(folder, tag):
+    return min(_last(folder, tag, nan=False).values())
+
+
+@wrong("best_run", says="forget `return`")
+def says_nothing(folder, tag):
+    min(_last(folder, tag, nan=False))
+
+
+@wrong("smooth", says="pulls to 0")
+def biased(values, weight):
+    average, shown = 0.0, []
+    for value in values:
+        if math.isfinite(value):
+            average = weight * average + (1 - weight) * value
+        shown.append(average if math.isfinite(value) else value)
+    return shown
+
+
+@wrong("smooth", says="not from values[0]")
+def starts_from_the_first(values, weight):
+    average, shown = values[0], []
+    for value in values:
+        if math.isfinite(value):
+            average = weight * average + (1 - weight) * value
+        shown.append(average if math.isfinite(value) else value)
+    return shown
+
+
+def _smooth(values, weight, power=lambda n: n):
+    average, count, shown = 0.0, 0, []
+    for value in values:
+        if not math.isfinite(value):
+            shown.append(value)
+            continue
+        count += 1
+        average = weight * average + (1 - weight) * value
+        shown.append(average / (1 - weight ** power(count)))
+    return shown
+
+
+@wrong("smooth", says="belongs to the old average")
+def weights_swapped(values, weight):
+    return _smooth(values, 1 - weight) if weight else list(values)
+
+
+@wrong("smooth", says="not the average itself")
+def feeds_the_divided_back(values, weight):
+    average, count, shown = 0.0, 0, []
+    for value in values:
+        if math.isfinite(value):
+            count += 1
+            average = (weight * average + (1 - weight) * value) / (1 - weight**count)
+        shown.append(average if math.isfinite(value) else value)
+    return shown
+
+
+@wrong("smooth", says="only finite values count")
+def counts_every_value(values, weight):
+    average, shown = 0.0, []
+    for count, value in enumerate(values, start=1):
+        if math.isfinite(value):
+            average = weight * average + (1 - weight) * value
+            shown.append(average / (1 - weight**count))
+        else:
+            shown.append(value)
+    return shown
+
+
+@wrong("smooth", says="must change nothing")
+def lets_nan_in(values, weight):
+    average, shown = 0.0, []
+    for count, value in enumerate(values, start=1):
+        average = weight * average + (1 - weight) * value
+        shown.append(average / (1 - weight**count))
+    return shown
+
+
+@wrong("smooth", says="at their place")
+def leaves_nan_out(values, weight):
+    return _smooth([value for value in values if math.isfinite(value)], weight)
+
+
+@wrong("smooth", says="1 - weight ** n")
+def one_power_too_many(values, weight):
+    return _smooth(values, weight, power=lambda n: n + 1)
+
+
+@wrong("smooth", says="n from 1")
+def one_power_too_few(values, weight):
+    return _smooth(values, weight, power=lambda n: n - 1)
+
+
+@wrong("smooth", says="as they were")
+def does_nothing(values, weight):
+    return list(values)
+
+
+@wrong("smooth", says="return a list, not a tuple")
+def a_tuple(values, weight):
+    return tuple(_smooth(values, weight))
+
+
+@wrong("smooth", says="changed its input")
+def in_place(values, weight):
+    for i, value in enumerate(_smooth(values, weight)):
+        values[i] = value
+    return values
+
+
+@wrong("smooth", says="must change nothing")
+def takes_infinity_for_a_number(values, weight):
+    average, count, shown = 0.0, 0, []
+    for value in values:
+        if math.isnan(value):
+            shown.append(value)
+            continue
+        count += 1
+        average = weight * average + (1 - weight) * value
+        shown.append(average / (1 - weight**count))
+    return shown

@@ -24,7 +24,9 @@ from helpers import checks
 from helpers.checks import WrongAnswer, is_stub
 
 FILE_BYTES = 64 * 2**20
-COMPARED = ("allclose", "isclose", "equal", "all", "__eq__", "__ne__")
+COMPARISONS = [(torch, name) for name in ("allclose", "isclose", "equal")]
+COMPARISONS += [(torch.Tensor, name) for name in ("all", "__eq__", "__ne__")]
+COMPARISONS += [(np, "isclose")]
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -165,8 +167,7 @@ def fingerprint(module: types.ModuleType) -> dict[str, Any]:
     """
     owners = [checks, module, checks.Attempt, WrongAnswer, builtins]
     listed = [(owner, name, value) for owner in owners for name, value in vars(owner).items()]
-    for owner in (torch, torch.Tensor, np):
-        listed += [(owner, name, getattr(owner, name)) for name in COMPARED if hasattr(owner, name)]
+    listed += [(owner, name, getattr(owner, name, None)) for owner, name in COMPARISONS]
     found = {}
     for owner, name, value in listed:
         found[f"{owner.__name__}.{name}"] = value

@@ -1,6 +1,7 @@
 """Make nbval as strict as this series wants it. For the tests; learners need not read it."""
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 
@@ -17,6 +18,9 @@ if workers > 1:
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # What a learner has done neither shows in a lesson's last cell here, nor is added to.
 os.environ["LADDER_PROGRESS"] = "off"
+# Nor do test runs pile up in a learner's runs/.
+_runs = tempfile.TemporaryDirectory(prefix="runs-")
+os.environ["LADDER_RUNS"] = _runs.name
 
 compare_exactly = IPyNbCell.compare_outputs
 run_cell = IPyNbCell.runtest

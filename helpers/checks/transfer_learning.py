@@ -1,0 +1,165 @@
+"""Checks for the exercises of lesson 12, transfer learning."""
+
+import torch
+from torch import nn
+
+from helpers.checks import Attempt, exercise
+
+
+def _network(attempt: Attempt, parts: int, dtype: torch.dtype = torch.float32) -> nn.Sequential:
+    """Make a backbone of `parts` layers, and a head."""
+    layers: list[nn.Module] = []
+    for _ in range(parts):
+        layers.append(nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5), nn.ReLU()))
+    return nn.Sequential(*layers, nn.Linear(5, 7)).to(attempt.device, dtype)
+
+
+@exercise
+def freeze_all_but_head(attempt: Attempt) -> None:
+    """Freeze all but the last module, and give the names of what can still learn."""
+    for parts in (1, 2, 4):
+        model = _network(attempt, parts)
+        if parts == 2:
+            model.requires_grad_(False)  # the head must be woken
+        got = attempt(model)
+        every = [name for name, _ in model.named_parameters()]
+        expected = [f"{parts}.weight", f"{parts}.bias"]
+        frozen = [name for name in every if name not in expected]
+        mistakes = [
+            (every, "return the names of what can still learn, not all names"),
+            (frozen, "those are the frozen names; return what can still learn"),
+            ([], "nothing can learn any more; the head must"),
+            (["1.weight", "1.bias"], "the head is the last module, not always number 1"),
+            (
+                ["weight", "bias"],
+                "take the names that the whole model gives, with the head's place",
+            ),
+        ]
+        able = [name for name, p in model.named_parameters() if p.requires_grad]
+        attempt.expect(got, expected, mistakes)
+        attempt.require(
+            able == expected, "the names are right, but not what can learn: use requires_grad_"
+        )
+
+
+@exercise
+def layer_rates(attempt: Attempt) -> None:
+    """Give a parameter group for each part, the later the higher its rate."""
+    for count in (2, 3, 5):
+        parts = list(_network(attempt, count - 1))
+        rate, factor = attempt.pick(1, 9) / 10, attempt.pick(2, 5) / 10
+        got = attempt(parts, rate, factor)
+        attempt.require(
+            isinstance(got, list) and len(got) == count, "return a list with one group a part"
+        )
+        attempt.require(
+            all(isinstance(group, dict) and {"params", "lr"} <= group.keys() for group in got),
+            'each group is a dict with "params" and "lr"',
+        )
+        attempt.require(
+            all(isinstance(group["params"], list) for group in got),
+            '"params" must be a list: parameters() gives a generator, which is used up once read',
+        )
+        for group, part in zip(got, parts, strict=True):
+            own = [id(p) for p in part.parameters()]
+            attempt.require(
+                [id(p) for p in group["params"]] == own,
+                "each group holds its own part's parameters, in the parts' order",
+            )
+        expected = [rate * factor ** (count - 1 - i) for i in range(count)]
+        mistakes = [
+            (expected[::-1], "the *last* part has the highest rate"),
+            ([rate] * count, "all parts have one rate; use factor"),
+            ([x * factor for x in expected], "the last part learns at rate itself"),
+            ([rate * factor] * (count - 1) + [rate], "each part before has factor times the next"),
+        ]
+        attempt.expect([float(group["lr"]) for group in got], expected, mistakes)
+
+
+@exercise
+def replace_head(attempt: Attempt) -> None:
+    """Put a new linear layer in the place of the last one, and give the model back."""
+    for parts, dtype in ((1, torch.float32), (3, torch.float64), (2, torch.float32)):
+        model, classes = _network(attempt, parts, dtype), attempt.pick(8, 20)
+        old, before = model[-1], list(model)[:-1]
+        got = attempt(model, classes)
+        attempt.require(isinstance(got, nn.Module), "return the model")
+        attempt.require(got is model, "return the model itself, not its head or a new one")
+        attempt.require(
+            len(model) == parts + 1, "put the new head in the old one's place; do not append it"
+        )
+        new = model[-1]
+        attempt.require(
+            isinstance(new, nn.Linear) and new is not old, "the last module must be a new nn.Linear"
+        )
+        attempt.require(
+            new.in_features == old.in_features, "the new head takes as many inputs as the old one"
+        )
+        attempt.require(new.out_features == classes, "the new head gives one output a class")
+        attempt.require(
+            all(a is b for a, b in zip(before, list(model)[:-1], strict=True)),
+            "leave the other modules as they are",
+        )
+        attempt.require(new.weight.dtype == dtype, "the new head needs the old one's dtype")
+        attempt.require(new.weight.device == old.weight.device, "put it on the old one's device")
+
+
+@exercise
+def some_of_each(attempt: Attempt) -> None:
+    """Give rows of `count` random examples of each class, by class."""
+    for classes, count in ((2, 1), (3, 4), (5, 3)):
+        numbers = torch.randperm(20, generator=attempt.generator)[:classes].tolist()
+        targets = torch.tensor(numbers).repeat_interleave(40)
+        targets = targets[torch.randperm(len(targets), generator=attempt.generator)]
+        targets = targets.to(attempt.device)
+        seed = attempt.pick(0, 10_000)
+        got, again = (attempt(targets, count, torch.Generator().manual_seed(seed)) for _ in "ab")
+        attempt.require(isinstance(got, torch.Tensor), "return a tensor of row numbers")
+        attempt.require(got.dtype == torch.int64, "row numbers are int64")
+        attempt.require(
+            got.shape == (classes * count,), f"expected {classes * count} rows in one dimension"
+        )
+        low, high = int(got.min()), int(got.max())
+        attempt.require(low >= 0 and high < len(targets), "return row numbers of targets")
+        attempt.require(len(got.unique()) == len(got), "a row must not come twice")
+        wanted = targets.unique().repeat_interleave(count)
+        attempt.require(
+            torch.equal(targets[got].sort().values, wanted), "take count rows of *each* class"
+        )
+        attempt.require(torch.equal(targets[got], wanted), "group the rows by class, lowest first")
+        attempt.require(
+            torch.equal(got, again), "two equal generators must give the same rows: use generator"
+        )
+        draws = [attempt(targets, count, torch.Generator().manual_seed(s)) for s in range(8)]
+        attempt.require(
+            len({tuple(draw.tolist()) for draw in draws}) > 1, "draw the rows at random"
+        )
+
+
+@exercise
+def nearest_mean(attempt: Attempt) -> None:
+    """Give for each query the class whose mean is nearest."""
+    for classes, size, questions in ((3, 4, 60), (5, 2, 80), (4, 6, 70)):
+        dtype = torch.float64 if size == 2 else torch.float32
+        targets = torch.arange(classes).repeat_interleave(torch.arange(classes) + 2)
+        targets = targets[torch.randperm(len(targets), generator=attempt.generator)]
+        targets = targets.to(attempt.device)
+        features = attempt.randn(len(targets), size, dtype=dtype)
+        features += 2 * attempt.randn(classes, size, dtype=dtype)[targets]
+        queries = 3 * attempt.randn(questions, size, dtype=dtype)
+        got = attempt(features, targets, queries)
+        means = torch.stack([features[targets == c].mean(dim=0) for c in range(classes)])
+        away = torch.cdist(queries, means)
+        sums = torch.stack([features[targets == c].sum(dim=0) for c in range(classes)])
+        examples = torch.cdist(queries, features)
+        mistakes = [
+            (away.argmax(dim=1), "that is the class farthest away"),
+            (away.argmin(dim=0), "search over the classes: one answer a query"),
+            (away.min(dim=1).values, "return the class, not the distance"),
+            (away, "return the class, not the distances"),
+            (targets[examples.argmin(dim=1)], "that is the nearest example, not the nearest mean"),
+            (examples.argmin(dim=1), "that is the row of the nearest example"),
+            (torch.cdist(queries, sums).argmin(dim=1), "divide each class's sum by its examples"),
+            ((queries @ means.T).argmax(dim=1), "a large dot product is not a small distance"),
+        ]
+        attempt.expect(got, away.argmin(dim=1), mistakes)

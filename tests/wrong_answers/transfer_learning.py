@@ -1,0 +1,177 @@
+"""Wrong answers to the exercises of lesson 12, transfer learning."""
+
+import torch
+from torch import nn
+
+from tests.wrong_answers import wrong
+
+
+def _able(model):
+    return [name for name, p in model.named_parameters() if p.requires_grad]
+
+
+@wrong("freeze_all_but_head", says="not all names")
+def freeze_nothing(model):
+    model.requires_grad_(True)
+    return _able(model)
+
+
+@wrong("freeze_all_but_head", says="frozen names")
+def freeze_names_reversed(model):
+    model.requires_grad_(False)
+    model[-1].requires_grad_(True)
+    return [name for name, p in model.named_parameters() if not p.requires_grad]
+
+
+@wrong("freeze_all_but_head", says="nothing can learn")
+def freeze_everything(model):
+    model.requires_grad_(False)
+    return _able(model)
+
+
+@wrong("freeze_all_but_head", says="nothing can learn")
+def freeze_without_waking_the_head(model):
+    model[:-1].requires_grad_(False)
+    return _able(model)
+
+
+@wrong("freeze_all_but_head", says="not what can learn")
+def freeze_by_eval(model):
+    model[:-1].eval()
+    return [f"{len(model) - 1}.weight", f"{len(model) - 1}.bias"]
+
+
+@wrong("freeze_all_but_head", says="with the head's place")
+def freeze_short_names(model):
+    model.requires_grad_(False)
+    model[-1].requires_grad_(True)
+    return [name for name, _ in model[-1].named_parameters()]
+
+
+def _groups(parts, rates):
+    return [{"params": list(p.parameters()), "lr": r} for p, r in zip(parts, rates, strict=True)]
+
+
+@wrong("layer_rates", says="*last* part")
+def rates_falling(parts, rate, factor):
+    return _groups(parts, [rate * factor**i for i in range(len(parts))])
+
+
+@wrong("layer_rates", says="one rate")
+def rates_equal(parts, rate, factor):
+    return _groups(parts, [rate] * len(parts))
+
+
+@wrong("layer_rates", says="rate itself")
+def rates_off_by_one(parts, rate, factor):
+    return _groups(parts, [rate * factor ** (len(parts) - i) for i in range(len(parts))])
+
+
+@wrong("layer_rates", says="must be a list")
+def rates_with_generators(parts, rate, factor):
+    count = len(parts)
+    return [
+        {"params": p.parameters(), "lr": rate * factor ** (count - 1 - i)}
+        for i, p in enumerate(parts)
+    ]
+
+
+@wrong("layer_rates", says="one group a part")
+def rates_without_groups(parts, rate, factor):
+    return [{"params": [p for part in parts for p in part.parameters()], "lr": rate}]
+
+
+@wrong("replace_head", says="new nn.Linear")
+def head_kept(model, classes):
+    return model
+
+
+@wrong("replace_head", says="do not append")
+def head_appended(model, classes):
+    old = model[-1]
+    model.append(nn.Linear(old.out_features, classes, dtype=old.weight.dtype))
+    return model
+
+
+@wrong("replace_head", says="itself")
+def head_returned(model, classes):
+    model[-1] = nn.Linear(model[-1].in_features, classes)
+    return model[-1]
+
+
+@wrong("replace_head", says="dtype")
+def head_of_float32(model, classes):
+    model[-1] = nn.Linear(model[-1].in_features, classes, device=model[-1].weight.device)
+    return model
+
+
+@wrong("replace_head", says="as many inputs")
+def head_with_outputs_as_inputs(model, classes):
+    model[-1] = nn.Linear(model[-1].out_features, classes)
+    return model
+
+
+def _rows(targets, pick):
+    found = [(targets == label).nonzero().flatten() for label in targets.unique()]
+    return torch.cat([pick(rows) for rows in found])
+
+
+@wrong("some_of_each", says="at random")
+def first_of_each(targets, count, generator):
+    return _rows(targets, lambda rows: rows[:count])
+
+
+@wrong("some_of_each", says="use generator")
+def some_without_generator(targets, count, generator):
+    return torch.cat(
+        [_rows(targets, lambda rows: rows[torch.randperm(len(rows)).to(rows.device)[:count]])]
+    )
+
+
+@wrong("some_of_each", says="lowest first")
+def some_sorted_by_row(targets, count, generator):
+    def pick(rows):
+        return rows[torch.randperm(len(rows), generator=generator)[:count].to(rows.device)]
+
+    return _rows(targets, pick).flip(0)
+
+
+@wrong("some_of_each", says="rows in one dimension")
+def some_in_a_table(targets, count, generator):
+    def pick(rows):
+        return rows[torch.randperm(len(rows), generator=generator)[:count].to(rows.device)]
+
+    return _rows(targets, pick).reshape(-1, count)
+
+
+@wrong("nearest_mean", says="farthest")
+def farthest_mean(features, targets, queries):
+    return _distances(features, targets, queries).argmax(dim=1)
+
+
+@wrong("nearest_mean", says="one answer a query")
+def nearest_query(features, targets, queries):
+    return _distances(features, targets, queries).argmin(dim=0)
+
+
+@wrong("nearest_mean", says="nearest example")
+def nearest_neighbour(features, targets, queries):
+    return targets[torch.cdist(queries, features).argmin(dim=1)]
+
+
+@wrong("nearest_mean", says="not the distance")
+def nearest_distance(features, targets, queries):
+    return _distances(features, targets, queries).min(dim=1).values
+
+
+@wrong("nearest_mean", says="dot product")
+def largest_product(features, targets, queries):
+    return (queries @ _means(features, targets).T).argmax(dim=1)
+
+
+def _means(features, targets):
+    return torch.stack([features[targets == c].mean(dim=0) for c in targets.unique()])
+
+
+def _distances(features, targets, queries):
+    return torch.cdist(queries, _means(features, targets))

@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 RUN := "$(BIN)/python" -m
 
-.PHONY: help setup lab board test notebooks lint doctor progress report clean
+.PHONY: help setup lab board test proof notebooks lint doctor progress report clean
 
 help: ## list the targets
 	@echo "PyTorch Ladder: make TARGET"
@@ -55,6 +55,10 @@ test: $(READY) ## run everything that CI runs
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) pytest -n logical --maxprocesses 4
+
+# Too slow for `test`: a quarter of an hour on two cores. PROOF_SEED=1 interrupts other cells.
+proof: $(READY) ## put every lesson to faults: interrupted, out of order, full disk and more
+	$(RUN) pytest -n 2 --dist worksteal tests/proof
 
 notebooks: $(READY) ## run and normalise every notebook, or NOTEBOOK=notebooks/01_tensors.ipynb
 	$(RUN) tests.tools.notebooks run $(NOTEBOOK)

@@ -172,7 +172,7 @@ def test_make_alone_lists_every_target(workshop):
 
 
 @needs_make
-@pytest.mark.parametrize("target", ["lab", "test", "doctor", "notebooks", "lint"])
+@pytest.mark.parametrize("target", ["lab", "test", "proof", "doctor", "notebooks", "lint"])
 def test_the_first_run_installs_and_the_second_does_not(workshop, target):
     first, asked = workshop.make(target)
     assert first.returncode == 0, first.stderr
@@ -181,6 +181,12 @@ def test_the_first_run_installs_and_the_second_does_not(workshop, target):
     assert second.returncode == 0
     assert "pip" not in asked
     assert asked
+
+
+@needs_make
+def test_the_faults_are_a_command_of_their_own(workshop):
+    assert "-m pytest -n 2 --dist worksteal tests/proof\n" in workshop.make("proof")[1]
+    assert "proof" not in workshop.make("test")[1]
 
 
 @needs_make

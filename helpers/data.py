@@ -83,11 +83,13 @@ def runs_dir() -> Path:
     A relative path in the variable counts from the repository, as `make board` counts it.
 
     Raises:
-        DataError: The folder is not there.
+        DataError: The folder is not there, or cannot be written in.
     """
     folder = Path(__file__).resolve().parents[1] / (os.environ.get("LADDER_RUNS") or "runs")
     if not folder.is_dir():
         raise DataError(f"no folder {folder}; make it, or unset LADDER_RUNS")
+    if not os.access(folder, os.W_OK):
+        raise DataError(f"cannot write in {folder}; set LADDER_RUNS to a folder of yours")
     return folder
 
 

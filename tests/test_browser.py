@@ -50,6 +50,10 @@ FORMULAS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
     (cell) => cell.node.querySelectorAll("mjx-container").length)"""
 
 
+# JupyterLab's debugger asks a kernel that is just then restarted; nothing of ours, and harmless.
+RESTARTED = "Could not restore the debugger state: Canceled future"
+
+
 class Lab:
     """A running JupyterLab and a browser."""
 
@@ -184,7 +188,7 @@ def test_a_lesson_runs_from_restart_to_end(path, lab):
     for cell, count in zip(cells, shown, strict=True):
         if cell["cell_type"] == "markdown":
             assert count >= formulas_in(text_of(cell)), text_of(cell)
-    assert said == []
+    assert [text for text in said if not text.startswith(RESTARTED)] == []
     assert [url for url in asked if not url.startswith((lab.address, "data:", "blob:"))] == []
 
 

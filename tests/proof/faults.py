@@ -21,7 +21,7 @@ from tests.tools.notebooks import CELL_TIMEOUT, tags
 
 MIB = 2**20
 MEMORY = 1536 * MIB
-DELAYS = (0.03, 0.1, 0.3, 1.0)  # seconds into a cell
+DELAYS = (0.03, 0.1, 0.3)  # seconds into a cell
 
 
 def sections(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:

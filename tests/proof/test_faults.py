@@ -28,7 +28,7 @@ SEED = os.environ.get("PROOF_SEED", "0")
 
 # The lessons that write into data/ or runs/, and the cell that does; interrupted there as well.
 WRITES = {
-    "06_datasets_and_dataloaders": ("data", "feb50bf0"),
+    "06_datasets_and_dataloaders": ("data", "24647323"),
     "13_tensorboard": ("runs", "3debd21f"),
 }
 # Those that write elsewhere: into a folder for temporary files.
@@ -40,13 +40,32 @@ WRITES_TEMPORARY = [
 
 # Sections that do not restart from their own first cell once the whole lesson has run, for a later
 # one gave a name another meaning; and the section that a class has to go back to.
-NEEDS = {}
+NEEDS = {
+    "02_autograd": {"3": "2"},
+    "03_gradient_descent": {"4": "1"},
+    "04_linear_regression": {"5": "2"},
+    "05_logistic_regression": {"10": "9"},
+    "08_softmax_and_cross_entropy": {"3": "1", "6": "4"},
+    "09_activations": {"8": "7"},
+    "10_feedforward_network": {"4": "2", "6": "5", "9": "8"},
+}
 
+RANDOM = "torch's random numbers go on"
 # Cells whose output is another when their section runs again, and why that is right.
-MOVES_ON = {}
+MOVES_ON = {
+    "01_tensors": {"54b7386f": RANDOM},
+    "03_gradient_descent": {"aeb02b08": RANDOM},
+    "04_linear_regression": {"71812f50": RANDOM, "ced980fe": RANDOM},
+    "08_softmax_and_cross_entropy": {"c99174e2": RANDOM},
+}
 
 # Cells whose output is another on one core, and why that is right.
-ONE_CORE = {}
+ONE_CORE = {
+    "06_datasets_and_dataloaders": {
+        "721549b3": "torch warns that two workers are more than one core is good for",
+        "0a7d3223": "the same",
+    }
+}
 
 needs_mounts = pytest.mark.skipif(
     not can_mount(), reason="this machine does not let us mount (unshare -rm)"

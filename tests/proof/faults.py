@@ -88,8 +88,8 @@ def run_two(root: Path, cells: list[NotebookNode]) -> list[list[NotebookNode]]:
     def run_one() -> list[NotebookNode]:
         try:
             with Kernel(root) as kernel:
-                ran = kernel.run(cells, before=lambda: gate.wait(2 * CELL_TIMEOUT))
-                gate.wait(2 * CELL_TIMEOUT)
+                ran = kernel.run(cells, before=lambda: gate.wait(6 * CELL_TIMEOUT))
+                gate.wait(6 * CELL_TIMEOUT)
                 return ran
         except BaseException:
             gate.abort()

@@ -98,22 +98,23 @@ PLAIN = "height,kind,width\n1.5,ä,2\n-3,b,4e1\n0,ä,.5\n"
 QUOTED = PLAIN.replace("ä", '"ä"').replace("width", '"width"')
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        PLAIN.encode(),
-        PLAIN.encode("utf-8-sig"),
-        PLAIN.replace("\n", "\r\n").encode(),
-        PLAIN.replace("\n", "\r\n").encode("utf-8-sig"),
-        PLAIN.replace("\n", "\r").encode(),
-        PLAIN.rstrip().encode(),
-        PLAIN.replace("\n", "\n\n").encode() + b"\n\n",
-        QUOTED.encode(),
-        gzip.compress(PLAIN.encode()),
-        gzip.compress(PLAIN.replace("\n", "\r\n").encode("utf-8-sig")),
-    ],
-)
-def test_line_ends_marks_quotes_and_gzip_change_nothing(tmp_path, data):
+LINE_ENDS = {
+    "Unix": PLAIN.encode(),
+    "Unix, marked": PLAIN.encode("utf-8-sig"),
+    "Windows": PLAIN.replace("\n", "\r\n").encode(),
+    "Windows, marked": PLAIN.replace("\n", "\r\n").encode("utf-8-sig"),
+    "old Macintosh": PLAIN.replace("\n", "\r").encode(),
+    "no last line end": PLAIN.rstrip().encode(),
+    "empty lines": PLAIN.replace("\n", "\n\n").encode() + b"\n\n",
+    "quoted": QUOTED.encode(),
+    "gzip": gzip.compress(PLAIN.encode()),
+    "gzip, Windows, marked": gzip.compress(PLAIN.replace("\n", "\r\n").encode("utf-8-sig")),
+}
+
+
+@pytest.mark.parametrize("kind", LINE_ENDS)
+def test_line_ends_marks_quotes_and_gzip_change_nothing(tmp_path, kind):
+    data = LINE_ENDS[kind]
     path = tmp_path / ("ü.csv.gz" if data[:2] == b"\x1f\x8b" else "ü.csv")
     path.write_bytes(data)
     table = read_csv(str(path), target="kind")

@@ -95,6 +95,8 @@ class Viewer:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            # Ctrl-C reaches it also where the tests themselves run in the background
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         said, found = [], None
         for line in self.process.stderr:

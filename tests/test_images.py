@@ -41,9 +41,9 @@ def make_parts(shape, seed=0):
     return parts
 
 
-def mnist_files():
-    parts = make_parts((28, 28))
-    return parts, {
+def mnist_files(parts):
+    """Give the contents of the four files of a set like MNIST."""
+    return {
         f"{name}-{kind}-ubyte.gz": idx(array)
         for name, part in (("train", "train"), ("t10k", "test"))
         for kind, array in zip(("images-idx3", "labels-idx1"), parts[part], strict=True)
@@ -130,7 +130,8 @@ def archive(request, server, tmp_path, monkeypatch):
         folder = tmp_path
     else:
         source = getattr(datasets, MNIST_LIKE[name])
-        parts, server.files = mnist_files()
+        parts = make_parts((28, 28))
+        server.files = mnist_files(parts)
         sums = [(file, md5(server.files[file])) for file, _ in source.resources]
         monkeypatch.setattr(source, "resources", sums)
         monkeypatch.setattr(source, "mirrors", [server.url])

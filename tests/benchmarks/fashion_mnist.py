@@ -4,8 +4,9 @@
 
 The classic recipe is the one that many learners meet first: TinyVGG with 10 hidden units, batches
 of 32 pictures that `ToTensor` turns into tensors one by one, SGD at 0.1, 3 epochs. Ours is executed
-from the cells of `notebooks/11_cnn.ipynb`, for 1 and for 6 epochs by default. Everyone trains on
-all 60 000 pictures and is measured once, on the 10 000 of the test set; only training is timed.
+from the cells of `notebooks/11_cnn.ipynb`, for 1 and for 8 epochs by default, on the 54 000
+pictures that the lesson trains on (its validation set has the other 6 000); the classic recipe has
+all 60 000. Both are measured once, on the 10 000 of the test set; only training is timed.
 A round runs everyone once; what is printed are medians over the rounds, and of the ratio to the
 classic recipe's seconds in the same round. Downloads Fashion-MNIST unless it lies in `data/`.
 """
@@ -67,13 +68,13 @@ def classic(seed: int) -> tuple[nn.Module, float]:
     return model, time.perf_counter() - began
 
 
-def ours(seed: int, epochs: int, everything: Table) -> tuple[nn.Module, float]:
+def ours(seed: int, epochs: int, train: Table) -> tuple[nn.Module, float]:
     """Train the network of lesson 11 by its loop; give it and the seconds."""
     space = lesson("conv_block", "make_cnn", "train_cnn")
     torch.manual_seed(seed)
     model = space["make_cnn"](1, 28, 10, width=16, pools=(True, True, True))
     began = time.perf_counter()
-    space["train_cnn"](model, everything, epochs, flip=True)
+    space["train_cnn"](model, train, epochs, batch=128, flip=True)
     return model, time.perf_counter() - began
 
 
@@ -88,16 +89,12 @@ def measure(model: nn.Module, test: Table) -> float:
 def main() -> None:
     """Run everyone and print a line each."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    counts = [int(text) for text in sys.argv[2:]] or [1, 6]
+    counts = [int(text) for text in sys.argv[2:]] or [1, 8]
     images = load_images("fashion_mnist")
-    parts = (images.train, images.valid)
-    everything = Table(
-        torch.cat([p.inputs for p in parts]), torch.cat([p.targets for p in parts]), [], []
-    )
     contenders: dict[str, Callable] = {"TinyVGG, 3 epochs": classic}
     for epochs in counts:
         name = f"lesson 11, {epochs} epoch{'s' * (epochs > 1)}"
-        contenders[name] = lambda seed, epochs=epochs: ours(seed, epochs, everything)
+        contenders[name] = lambda seed, epochs=epochs: ours(seed, epochs, images.train)
     results = {name: [] for name in contenders}
     for seed in range(rounds):
         for name, contender in contenders.items():

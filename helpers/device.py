@@ -55,7 +55,8 @@ def describe_device(device: torch.device) -> str:
     Returns:
         A line that always begins with "running on", so that a notebook's test can pass over it.
     """
-    details = f"{torch.get_num_threads()} threads" if device.type == "cpu" else "accelerator"
+    count = torch.get_num_threads()
+    details = f"{count} thread{'s' * (count != 1)}" if device.type == "cpu" else "accelerator"
     if device.type == "cuda":
         details = torch.cuda.get_device_name(device)
     return f"running on {device} ({details})"

@@ -8,19 +8,22 @@ nothing else works.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import re
 import sys
 import tempfile
 import textwrap
+from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
-TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "ruff")  # for tests: no lesson needs them
+# for tests: no lesson needs them
+TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "playwright", "hypothesis", "ruff")
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 INSTALL = "In a terminal, in {}, run: {} -m pip install -c constraints.txt -e ."
@@ -121,6 +124,9 @@ def _package(name: str, least: str) -> Finding:
         found = textwrap.shorten(f"does not load: {type(error).__name__}: {error}", 300)
         return Finding(name, level, found, do)
     version = str(getattr(loaded, "__version__", ""))
+    if not version:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            version = metadata.version(name)
     found, wanted = ([int(n) for n in re.findall(r"\d+", v)[:2]] for v in (version, least))
     if version and found < wanted:
         return Finding(name, level, f"{version} is older than {least}", install)

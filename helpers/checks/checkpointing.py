@@ -106,13 +106,14 @@ def write_whole(attempt: Attempt) -> None:
 def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
     """Let it crash in the moment of the rename, and look at what is there, and on the disk."""
     link = _second_name(path, old)
-    synced, renamed = [], []
+    synced, renamed, spared = [], [], []
 
     def sync(file: int) -> None:
         synced.append(os.fstat(file).st_size)
 
     def crash(source: str | Path, target: str | Path, **_: object) -> None:
         renamed.append((Path(source), Path(target)))
+        spared.append(_spared(link, old))
         raise OSError("crash")
 
     with patch("os.fsync", sync), patch("os.replace", crash), patch("os.rename", crash):
@@ -121,7 +122,7 @@ def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None
         except WrongAnswer:
             if not renamed:
                 raise
-    attempt.require(link is None or link.read_bytes() == old, _IN_PLACE)
+    attempt.require(_spared(link, old), _COPIED if any(spared) else _IN_PLACE)
     say = "nothing was renamed: write beside `path`, then put that in its place by a rename"
     attempt.require(renamed, say)
     now = path.read_bytes() if path.is_file() else None
@@ -141,7 +142,7 @@ def _finish(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> Non
     """Let it write undisturbed."""
     link = _second_name(path, old)
     got = attempt(path, data)
-    attempt.require(link is None or link.read_bytes() == old, _IN_PLACE)
+    attempt.require(_spared(link, old), _IN_PLACE)
     attempt.require(path.is_file(), "after the call there is no file at `path`")
     attempt.require(path.read_bytes() == data, "the file does not hold `data`")
     left = [file for file in path.parent.iterdir() if file != path]
@@ -151,6 +152,10 @@ def _finish(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> Non
 
 
 _IN_PLACE = "you wrote into the old file itself: a crash halfway would ruin it"
+_COPIED = (
+    "when the rename failed, a copy was written into the old file itself: shutil.move may copy, "
+    "so use path.replace"
+)
 
 
 def _second_name(path: Path, old: bytes | None) -> Path | None:
@@ -161,6 +166,11 @@ def _second_name(path: Path, old: bytes | None) -> Path | None:
     link.unlink(missing_ok=True)
     link.hardlink_to(path)
     return link
+
+
+def _spared(link: Path | None, old: bytes | None) -> bool:
+    """Tell whether nothing was written into the old file itself."""
+    return link is None or link.read_bytes() == old
 
 
 @exercise
@@ -193,6 +203,7 @@ def go_on(attempt: Attempt) -> None:
             "train in train mode: model.train()": {"train": False},
             "with step 3 the batches 0, 1 and 2 are done: not 3": {"more": 1},
             "you trained on a batch that was done already": {"more": -1},
+            "take each loss before its step, not after": {"after": True},
         }
         mistakes = [(functools.partial(_losses, go, way), say) for say, way in ways.items()]
         mistakes.append((sum(expected) / len(expected), "return the losses, not their mean"))
@@ -239,6 +250,7 @@ def _train(
     batches: list,
     zero: bool = True,
     train: bool = True,
+    after: bool = False,
 ) -> list[float]:
     losses, loss_fn = [], nn.CrossEntropyLoss()
     model.train(train)
@@ -248,5 +260,7 @@ def _train(
             optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        if after:
+            loss = loss_fn(model(inputs), targets)
         losses.append(loss.item())
     return losses

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+import torch
+
 from helpers.checks import Attempt, exercise
 
 TAG = "loss/train"
@@ -74,9 +76,17 @@ def read_repaired(attempt: Attempt) -> None:
         known = sorted(latest)
         expected = known, [latest[step] for step in known]
         pairs = sorted(zip(steps, values, strict=True))
+        purged: dict[int, float] = {}
+        for step, value in zip(steps, values, strict=True):
+            purged = {s: v for s, v in purged.items() if s < step} | {step: value}
+        resumed = max(i for i in range(1, len(steps)) if steps[i] <= steps[i - 1])
         least, most = dict(pairs[::-1]), dict(pairs)
         group = {s: [v for t, v in zip(steps, values, strict=True) if t == s] for s in known}
         every = "a step may stand there only once; keep what was logged last"
+        unreached = (
+            "keep the steps that the resumed run did not reach again; "
+            "only a repeated step loses its old value"
+        )
         mistakes = [
             ((steps, values), every),
             (([s for s, _ in pairs], [v for _, v in pairs]), every),
@@ -90,6 +100,8 @@ def read_repaired(attempt: Attempt) -> None:
                 (known, [sum(group[s]) / len(group[s]) for s in known]),
                 "keep the last value, not the mean",
             ),
+            ((list(purged), list(purged.values())), unreached),
+            ((steps[resumed:], values[resumed:]), unreached),
             ((list(latest), list(latest.values())), "the steps have to ascend"),
             (
                 (known, list(latest.values())),
@@ -109,35 +121,43 @@ def read_repaired(attempt: Attempt) -> None:
 @exercise
 def best_run(attempt: Attempt) -> None:
     """Return the name of the run whose last value is lowest, runs without one passed over."""
-    for broken in (1, 5):  # of five one comes first, nearly surely, in any order of the folders
+    for _ in range(2):
         low, high = 1 + attempt.pick(0, 100) / 100, 4 + attempt.pick(0, 100) / 100
         runs = {
-            "dipped": [3.0, 0.1, low + 1.0],
-            "winner": [9.0, low + 1.5, low],
-            "short": [low + 0.5],
-            "worst": [low + 0.7, high, high],
-            "other": None,
+            "dipped": [(10, 3.0), (20, 0.1), (30, low + 1.0)],
+            "winner": [(10, 9.0), (20, low + 1.5), (30, low)],
+            "short": [(10, low + 0.5)],
+            "worst": [(10, low + 0.7), (20, high), (30, high)],
+            "zigzag": [(10, 9.0), (30, low + 1.2), (20, low - 0.5)],
+            "other": [],
         }
-        runs = {"winner": runs["winner"], "other": None} if broken > 1 else runs
-        runs = {f"broken {i}": [0.5, 0.2, math.nan] for i in range(broken)} | runs
-        names = {run: f"{'abcdefg'[i]}_{attempt.pick(100, 999)}" for i, run in enumerate(runs)}
-        mistakes = [
-            (names.get("dipped"), "compare the last values, not the lowest on the way"),
-            (names.get("worst"), "the *lowest* last value wins"),
-            (names.get("short"), "each run's last value counts, not its first"),
-            (names["other"], "one run lacks the tag; pass over it"),
-        ]
-        nan = "a run that ends with nan is passed over"
-        mistakes += [(names[run], nan) for run in runs if run.startswith("broken")]
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-            folder = Path(name)
-            for run, values in runs.items():
+        diverged = [(10, 0.5), (20, 0.2), (30, math.nan)]
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
+            folder = Path(top)
+            for letter in "abcdefghij":
+                (folder / f"{letter}_{attempt.pick(100, 999)}").mkdir()
+            listed = [run.name for run in folder.iterdir()]
+            # min keeps a nan that comes first: it does so here as the folder lists and by name,
+            # from either end.
+            ends = {listed[0], listed[-1], min(listed), max(listed)}
+            inner = [name for name in listed if name not in ends]
+            places = torch.randperm(len(runs), generator=attempt.generator).tolist()
+            names = {kind: inner[place] for kind, place in zip(runs, places, strict=True)}
+            broken = [name for name in listed if name not in names.values()]
+            curves = dict.fromkeys(broken, diverged) | {names[kind]: runs[kind] for kind in runs}
+            for name, curve in curves.items():
                 points = {"accuracy": [(5, 0.0)]}
-                if values:
-                    points["loss"] = [(10 * i, value) for i, value in enumerate(values, start=1)]
-                _write(folder / names[run], points)
-            mistakes.append((folder / names["winner"], "return the name, not the whole path"))
-            mistakes.append((str(folder / names["winner"]), "return the name, not the whole path"))
+                _write(folder / name, points | ({"loss": curve} if curve else {}))
+            mistakes = [
+                (names["dipped"], "compare the last values, not the lowest on the way"),
+                (names["worst"], "the *lowest* last value wins"),
+                (names["short"], "each run's last value counts, not its first"),
+                (names["zigzag"], "the last value is the one at the largest step"),
+                (names["other"], "one run lacks the tag; pass over it"),
+                *((name, "a run that ends with nan is passed over") for name in broken),
+                (folder / names["winner"], "return the name, not the whole path"),
+                (str(folder / names["winner"]), "return the name, not the whole path"),
+            ]
             errors = {"not found in Reservoir": "one run lacks the tag; ask Tags() first"}
             got = attempt(folder, "loss", errors=errors)
             if isinstance(got, float):

@@ -23,6 +23,12 @@ def freeze_all_but_head(attempt: Attempt) -> None:
             model.requires_grad_(False)  # the head must be woken
         got = attempt(model)
         every = [name for name, _ in model.named_parameters()]
+        able = [name for name, p in model.named_parameters() if p.requires_grad]
+        attempt.require(
+            able != every,
+            "everything can still learn: call requires_grad_(False), which reaches the "
+            "parameters; setting requires_grad on a module does not",
+        )
         expected = [f"{parts}.weight", f"{parts}.bias"]
         frozen = [name for name in every if name not in expected]
         mistakes = [
@@ -35,7 +41,6 @@ def freeze_all_but_head(attempt: Attempt) -> None:
                 "take the names that the whole model gives, with the head's place",
             ),
         ]
-        able = [name for name, p in model.named_parameters() if p.requires_grad]
         attempt.expect(got, expected, mistakes)
         attempt.require(
             able == expected, "the names are right, but not what can learn: use requires_grad_"
@@ -117,7 +122,9 @@ def some_of_each(attempt: Attempt) -> None:
         attempt.require(isinstance(got, torch.Tensor), "return a tensor of row numbers")
         attempt.require(got.dtype == torch.int64, "row numbers are int64")
         attempt.require(
-            got.shape == (classes * count,), f"expected {classes * count} rows in one dimension"
+            got.shape == (classes * count,),
+            f"expected {classes * count} rows in one dimension, "
+            f"{count} of each class that targets.unique() gives",
         )
         low, high = int(got.min()), int(got.max())
         attempt.require(low >= 0 and high < len(targets), "return row numbers of targets")
@@ -132,7 +139,8 @@ def some_of_each(attempt: Attempt) -> None:
         )
         draws = [attempt(targets, count, torch.Generator().manual_seed(s)) for s in range(8)]
         attempt.require(
-            len({tuple(draw.tolist()) for draw in draws}) > 1, "draw the rows at random"
+            len({tuple(draw.tolist()) for draw in draws}) > 1,
+            "draw the rows at random: another generator must be able to give other rows",
         )
 
 

@@ -214,6 +214,19 @@ def write_and_copy(path, data):
     return path
 
 
+@wrong("write_whole", says="shutil.move may copy, so use path.replace")
+def write_and_move(path, data):
+    shutil.move(_beside(path, data), path)
+    return path
+
+
+@wrong("write_whole", says="wrote into the old file itself")
+def write_in_place_and_beside(path, data):
+    path.write_bytes(data)
+    _beside(path, data).replace(path)
+    return path
+
+
 @wrong("write_whole", says="left behind")
 def write_leaving_a_copy(path, data):
     old = path.with_name("old.bak")
@@ -322,6 +335,20 @@ def go_on_in_eval_mode(model, optimizer, saved, batches):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
+    return losses
+
+
+@wrong("go_on", says="before its step, not after")
+def go_on_with_the_loss_after_the_step(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    model.train()
+    losses = []
+    for inputs, targets in batches[saved["step"] :]:
+        optimizer.zero_grad()
+        nn.CrossEntropyLoss()(model(inputs), targets).backward()
+        optimizer.step()
+        with torch.no_grad():
+            losses.append(nn.CrossEntropyLoss()(model(inputs), targets).item())
     return losses
 
 

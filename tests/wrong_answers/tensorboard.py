@@ -190,7 +190,16 @@ def a_dictionary(folder, tag):
     return _latest(folder, tag)
 
 
-@wrong("read_repaired", says="expected")
+@wrong("read_repaired", says="only a repeated step loses its old value")
+def forgets_all_from_the_restart_on(folder, tag):
+    kept = {}
+    for event in _events(folder, tag):
+        kept = {step: value for step, value in kept.items() if step < event.step}
+        kept[event.step] = event.value
+    return list(kept), list(kept.values())
+
+
+@wrong("read_repaired", says="did not reach again")
 def the_last_run_only(folder, tag):
     steps, values = [], []
     for event in _events(folder, tag):
@@ -206,7 +215,8 @@ def _last(folder, tag, choose=lambda values: values[-1], nan=True):
     for run in sorted(folder.iterdir()):
         reader = EventAccumulator(str(run)).Reload()
         if tag in reader.Tags()["scalars"]:
-            value = choose([event.value for event in reader.Scalars(tag)])
+            events = sorted(reader.Scalars(tag), key=lambda event: event.step)
+            value = choose([event.value for event in events])
             if nan or not math.isnan(value):
                 found[run.name] = value
     return found
@@ -215,6 +225,37 @@ def _last(folder, tag, choose=lambda values: values[-1], nan=True):
 @wrong("best_run", says="ends with nan")
 def nan_may_win(folder, tag):
     found = _last(folder, tag)
+    return min(found, key=found.get)
+
+
+@wrong("best_run", says="ends with nan")
+def nan_may_win_as_the_folder_lists(folder, tag):
+    found = {run.name: value for run in folder.iterdir() if (value := _at_end(run, tag))}
+    return min(found, key=found.get)
+
+
+@wrong("best_run", says="ends with nan")
+def nan_may_win_as_the_folder_lists_in_reverse(folder, tag):
+    found = {run.name: value for run in folder.iterdir() if (value := _at_end(run, tag))}
+    return min(reversed(found), key=found.get)
+
+
+@wrong("best_run", says="ends with nan")
+def nan_may_be_sorted_first(folder, tag):
+    found = [(value, run.name) for run in folder.iterdir() if (value := _at_end(run, tag))]
+    return sorted(found)[0][1]
+
+
+def _at_end(run, tag):
+    if not _has(run, tag):
+        return None
+    return max(_events(run, tag), key=lambda event: event.step).value
+
+
+@wrong("best_run", says="the one at the largest step")
+def last_in_the_log(folder, tag):
+    found = {run.name: _events(run, tag)[-1].value for run in folder.iterdir() if _has(run, tag)}
+    found = {name: value for name, value in found.items() if not math.isnan(value)}
     return min(found, key=found.get)
 
 

@@ -10,10 +10,24 @@ def _able(model):
     return [name for name, p in model.named_parameters() if p.requires_grad]
 
 
-@wrong("freeze_all_but_head", says="not all names")
+@wrong("freeze_all_but_head", says="everything can still learn")
 def freeze_nothing(model):
     model.requires_grad_(True)
     return _able(model)
+
+
+@wrong("freeze_all_but_head", says="setting requires_grad on a module does not")
+def freeze_by_an_attribute_of_the_module(model):
+    model.requires_grad = False
+    model[-1].requires_grad = True
+    return _able(model)
+
+
+@wrong("freeze_all_but_head", says="not all names")
+def freeze_but_name_all(model):
+    model.requires_grad_(False)
+    model[-1].requires_grad_(True)
+    return [name for name, _ in model.named_parameters()]
 
 
 @wrong("freeze_all_but_head", says="frozen names")
@@ -35,9 +49,15 @@ def freeze_without_waking_the_head(model):
     return _able(model)
 
 
-@wrong("freeze_all_but_head", says="not what can learn")
+@wrong("freeze_all_but_head", says="everything can still learn")
 def freeze_by_eval(model):
     model[:-1].eval()
+    return [f"{len(model) - 1}.weight", f"{len(model) - 1}.bias"]
+
+
+@wrong("freeze_all_but_head", says="not what can learn")
+def freeze_everything_and_name_the_head(model):
+    model.requires_grad_(False)
     return [f"{len(model) - 1}.weight", f"{len(model) - 1}.bias"]
 
 
@@ -119,6 +139,25 @@ def _rows(targets, pick):
 @wrong("some_of_each", says="at random")
 def first_of_each(targets, count, generator):
     return _rows(targets, lambda rows: rows[:count])
+
+
+@wrong("some_of_each", says="another generator must be able to give other rows")
+def some_with_a_generator_of_its_own(targets, count, generator):
+    own = torch.Generator().manual_seed(0)
+    return _rows(
+        targets,
+        lambda rows: rows[torch.randperm(len(rows), generator=own)[:count].to(rows.device)],
+    )
+
+
+@wrong("some_of_each", says="of each class that targets.unique() gives")
+def some_of_the_first_numbers(targets, count, generator):
+    chosen = []
+    for label in range(len(targets.unique())):
+        rows = (targets == label).nonzero().flatten()
+        order = torch.randperm(len(rows), generator=generator)[:count]
+        chosen.append(rows[order.to(rows.device)])
+    return torch.cat(chosen)
 
 
 @wrong("some_of_each", says="use generator")

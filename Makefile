@@ -77,7 +77,7 @@ report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CS
 	@if [ -z "$(FOLDER)" ]; then \
 	    echo "Name the folder of the notebooks: make report FOLDER=submissions" >&2; exit 2; \
 	fi; \
-	exec $(RUN) helpers.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
+	exec $(RUN) tests.tools.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
 
 clean: ## remove .venv, caches and what the lessons wrote, but not your progress
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -6,8 +6,10 @@ import pytest
 
 from tests.rules import broken_links, load_lessons
 from tests.tools.notebooks import ROOT
+from tests.tools.versions import BEGIN, END, HEAD, add_row
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("lesson", load_lessons(), ids=lambda lesson: lesson.path.stem)
@@ -29,3 +31,30 @@ def test_links_lead_somewhere(name):
 def test_make_targets_named_in_the_readme_exist():
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     assert set(re.findall(r"\bmake ([a-z]+)\b", README)) - {"alone"} <= set(targets)
+
+
+def test_the_table_of_versions_keeps_one_row_a_combination():
+    old, new, other = (
+        ["3.11.7", "2.15.0", "0.29.2", "Linux, CPU", "1000", passed, day]
+        for passed, day in (("999", "2026-01-01"), ("all", "2026-02-02"), ("all", "2026-03-03"))
+    )
+    other[0] = "3.13.0"
+    text = f"before\n{BEGIN}{HEAD}{'|---' * 7}|\n{END}after\n"
+    for row in (old, other, new):
+        text = add_row(text, row)
+    lines = text.splitlines()
+    assert (lines[0], lines[-1]) == ("before", "after")
+    assert [line for line in lines if line[:4] == "| 3."] == [
+        f"| {' | '.join(row)} |" for row in (new, other)
+    ]
+    with pytest.raises(ValueError, match="around the table"):
+        add_row("no table", new)
+
+
+def test_the_table_of_versions_names_the_pinned_torch_and_nothing_that_failed():
+    rows = [
+        line.split(" | ") for line in README.partition(BEGIN)[2].splitlines()[2:] if "|" in line
+    ]
+    pinned = re.findall(r"^torch(?:vision)?==(\S+)", CONSTRAINTS, re.M)
+    assert any(row[1:3] == pinned for row in rows)
+    assert all(row[5] == "all" for row in rows)

@@ -1,8 +1,8 @@
-"""The process in which `helpers.report` runs one submitted notebook. Not for use by hand.
+"""The process in which `tests.tools.report` runs one submitted notebook. Not for use by hand.
 
 It takes a job (JSON) from its input and answers on its output, a JSON line for each step, each led
 by the token that came with the job. Both are then out of reach of a plain `print` or `input`: what
-the submitted code prints goes nowhere. `helpers.report` says what that is worth, and what not.
+the submitted code prints goes nowhere. `tests.tools.report` says what that is worth, and what not.
 """
 
 import ast

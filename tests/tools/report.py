@@ -1,13 +1,13 @@
 """An instructor's table: which exercises of a folder of submitted notebooks are right.
 
-    python -m helpers.report FOLDER                   a text
-    python -m helpers.report FOLDER --csv class.csv   and a table for a spreadsheet
+    python -m tests.tools.report FOLDER                   a text
+    python -m tests.tools.report FOLDER --csv class.csv   and a table for a spreadsheet
 
 The notebooks may have any names and lie in subfolders, one for each learner, say. Which lesson one
 belongs to is told by the checks that it imports. Of each, the setup cell, imports, definitions and
 the exercises' cells are run, and our checks called anew: what a notebook has stored counts nothing.
 
-Submitted code is not trusted. Each notebook runs in a process of its own (`helpers.judge`), which
+Submitted code is not trusted. Each notebook runs in a process of its own (`judge`, beside), which
 is killed with its whole process group when a cell takes too long, when memory or the number of
 processes runs away, and at its end. It works in an empty temporary folder, which is its home, too,
 sees none of your environment variables but PATH, LANG and the series' own, reads nothing, prints
@@ -232,7 +232,7 @@ def _session(
 
 
 def _start(home: Path) -> subprocess.Popen:
-    """Start `helpers.judge` in an empty folder with next to no environment."""
+    """Start `tests.tools.judge` in an empty folder with next to no environment."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment |= {name: str(home) for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP")}
     places = [str(ROOT), *(place for place in sys.path if place and Path(place).exists())]
@@ -240,7 +240,7 @@ def _start(home: Path) -> subprocess.Popen:
     environment |= {"LADDER_PROGRESS": "off", "LADDER_RUNS": str(home), "LADDER_DEVICE": "cpu"}
     environment |= {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.Popen(
-        [*walls(), sys.executable, "-P", "-m", "helpers.judge"],
+        [*walls(), sys.executable, "-P", "-m", "tests.tools.judge"],
         cwd=home,
         env=environment,
         stdin=subprocess.PIPE,
@@ -409,7 +409,7 @@ def report(folder: Path, seconds: float = SECONDS) -> Iterator[list[Row]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m helpers.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.tools.report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", type=Path)
     parser.add_argument("--csv", type=Path, help="also write a table here")
@@ -427,7 +427,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(summary(every))
     granted = "had no network" if walls() else "could use the network: this system has no unshare"
-    print(f"The submitted code {granted}. It ran as you: see what that means in helpers/report.py.")
+    print(
+        f"The submitted code {granted}. It ran as you: tests/tools/report.py says what that means."
+    )
     if chosen.csv:
         write_csv(every, chosen.csv)
     return 0

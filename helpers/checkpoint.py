@@ -49,8 +49,10 @@ def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
     except Exception as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+        # torch says "unexpected pos" of a full disk; the reason hides behind that
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error
         kept = "the one before is unharmed" if path.is_file() else "nothing was written"
-        raise CheckpointError(f"cannot write {path}: {error}; {kept}") from None
+        raise CheckpointError(f"cannot write {path}: {reason}; {kept}") from None
 
 
 def load_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") -> dict[str, Any]:

@@ -46,7 +46,8 @@ def examine() -> list[Finding]:
     project = ROOT / "pyproject.toml"
     text = project.read_text(encoding="utf-8") if project.is_file() else ""
     packages = [_package(*p) for p in re.findall(r'^ +"([\w-]+)>=([\d.]+)"', text, re.MULTILINE)]
-    folders = [_folder(ROOT / name) for name in ("data", "runs", "notebooks")]
+    named = {name: os.environ.get(f"LADDER_{name.upper()}") for name in ("data", "runs")}
+    folders = [_folder(name, ROOT / (named.get(name) or name)) for name in (*named, "notebooks")]
     own = [_python(), _helpers(), _kernel(), *packages[:2]]  # the first two: torch and torchvision
     rest = [*_summary("packages", packages[2:]), *_devices(), _memory()]
     return own + rest + _summary("folders", folders)
@@ -169,14 +170,14 @@ def _memory() -> Finding:
     return Finding("memory", level, f"{free:.1f} GiB free", "" if level == OK else do)
 
 
-def _folder(folder: Path) -> Finding:
+def _folder(name: str, folder: Path) -> Finding:
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"a line")
     except OSError as error:
         do = f"Make {folder} a folder that you may write to, and see that the disk is not full."
-        return Finding(folder.name, FAIL, f"cannot be written to: {error.strerror}", do)
-    return Finding(folder.name, OK, "writable")
+        return Finding(name, FAIL, f"cannot be written to: {error.strerror}", do)
+    return Finding(name, OK, "writable")
 
 
 if __name__ == "__main__":

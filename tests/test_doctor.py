@@ -312,6 +312,17 @@ def test_a_folder_that_cannot_be_written_to_is_named(diagnose, lessons):
     assert f"Make {lessons / 'data'} a folder that you may write to" in text
 
 
+def test_the_folders_that_the_variables_name_are_looked_at(
+    lessons, diagnose, monkeypatch, tmp_path
+):
+    (lessons / "runs").rmdir()
+    monkeypatch.setenv("LADDER_RUNS", str(tmp_path))
+    monkeypatch.setenv("LADDER_DATA", str(tmp_path / "none"))
+    status, text, findings = diagnose()
+    assert (status, faults(findings)) == (1, {"data": FAIL})
+    assert f"Make {tmp_path / 'none'} a folder that you may write to" in text
+
+
 def test_a_full_disk_is_named(diagnose, monkeypatch):
     class Full(io.BytesIO):
         def write(self, _):

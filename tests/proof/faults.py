@@ -11,11 +11,10 @@ from nbformat import NotebookNode
 from tests.proof.kernels import (
     Broken,
     Kernel,
-    MemoryWatch,
     Raised,
     contents,
     differing,
-    half_written,
+    memory_watch,
 )
 from tests.tools.notebooks import CELL_TIMEOUT, tags
 
@@ -40,11 +39,7 @@ def sections(notebook: NotebookNode) -> dict[str, list[NotebookNode]]:
 def interrupt_at(kernel: Kernel, cells: list[NotebookNode], start: int, dice: random.Random) -> str:
     """Run cells up to one, and interrupt that, or the first one after it that runs long enough.
 
-    Returns:
-        The id of the cell that was interrupted.
-
-    Raises:
-        Broken: None runs long enough; or something half-written is there after the interruption.
+    Returns that cell's id. Raises `Broken` where something is half-written after the interruption.
     """
     kernel.run(cells[:start])
     for delays in (DELAYS, DELAYS[:1]):
@@ -52,30 +47,25 @@ def interrupt_at(kernel: Kernel, cells: list[NotebookNode], start: int, dice: ra
             if "raises-exception" in tags(cell):
                 kernel.run([cell])
             elif kernel.interrupt(cell, dice.choice(delays)):
-                left = [name for folder in kernel.views.values() for name in half_written(folder)]
-                if left:
+                if left := kernel.half_written():
                     raise Broken(f"cell {cell.id}, interrupted, left {', '.join(left)}")
                 return cell.id
     raise Broken("no cell runs long enough to be interrupted")
 
 
-def restart(
-    kernel: Kernel, parts: dict[str, list[NotebookNode]], name: str, start: str
+def trouble_in(
+    kernel: Kernel, parts: dict[str, list[NotebookNode]], name: str, start: str | None = None
 ) -> dict[str, str]:
-    """Run a section again, in a kernel that has run all of them.
+    """Run a section, or several up to it, in a kernel that has run those before.
 
-    Args:
-        kernel: The kernel.
-        parts: What `sections` gives.
-        name: Of the section.
-        start: The section to begin with: the same, or one before it.
-
-    Returns:
-        By its id, each cell that raised or whose output is not the one stored, and what it did.
+    Returns, by its id, each cell that raised or whose output is not the one stored, and what it
+    did.
     """
     names = list(parts)
     try:
-        *_, ran = [kernel.run(parts[n]) for n in names[names.index(start) : names.index(name) + 1]]
+        for earlier in names[names.index(start or name) : names.index(name)]:
+            kernel.run(parts[earlier])
+        ran = kernel.run(parts[name])
     except Raised as error:
         return {error.cell.id: f"{error.name}: {error.text}"}
     return {cell.id: f"gave {cell.outputs}"[:500] for cell in differing(parts[name], ran)}
@@ -83,41 +73,35 @@ def restart(
 
 def run_two(root: Path, cells: list[NotebookNode]) -> list[list[NotebookNode]]:
     """Run cells in two kernels at once; each cell begins in both at the same moment."""
-    gate = threading.Barrier(2)
+    gate = threading.Barrier(2, timeout=6 * CELL_TIMEOUT)
 
     def run_one() -> list[NotebookNode]:
         try:
             with Kernel(root) as kernel:
-                ran = kernel.run(cells, before=lambda: gate.wait(6 * CELL_TIMEOUT))
-                gate.wait(6 * CELL_TIMEOUT)
-                return ran
+                return kernel.run(cells, before=gate.wait)
+        except threading.BrokenBarrierError:
+            return []  # the other one stopped, and says why
         except BaseException:
             gate.abort()
             raise
 
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(run_one) for _ in range(2)]
-    errors = [one.exception() for one in both if one.exception()]
-    for error in sorted(errors, key=lambda error: isinstance(error, threading.BrokenBarrierError)):
-        raise error
     return [one.result() for one in both]
 
 
 def run_poor(root: Path, cells: list[NotebookNode]) -> list[NotebookNode]:
-    """Run cells with 1.5 GiB, one core, no stdin, no display; warnings of helpers are errors.
-
-    Raises:
-        Broken: All processes together take more memory than that.
-    """
+    """Run cells with 1.5 GiB, one core, no stdin, no display; warnings of helpers are errors."""
     modules = [path.relative_to(root).with_suffix("") for path in root.glob("helpers/**/*.py")]
-    warnings = ",".join(f"error:::{'.'.join(module.parts)}" for module in modules)
+    names = [".".join(module.parts).removesuffix(".__init__") for module in modules]
+    warnings = ",".join(f"error:::{name}" for name in names)
     settings = {"memory": MEMORY, "cores": 1, "no_stdin": True}
     screen = {"DISPLAY": None, "WAYLAND_DISPLAY": None}
     kernel = Kernel(root, settings, PYTHONWARNINGS=warnings, **screen)
-    with kernel, MemoryWatch(kernel) as watch:
+    with kernel, memory_watch(kernel) as taken:
         ran = kernel.run(cells)
-    if watch.peak > MEMORY:
-        raise Broken(f"its processes take {watch.peak / MIB:.0f} MiB together")
+    if max(taken) > MEMORY:
+        raise Broken(f"its processes take {max(taken) / MIB:.0f} MiB together")
     return ran
 
 
@@ -127,28 +111,19 @@ def run_without_disk(
     """Run cells where nothing, or little, can be written; if they stop, cure that as they say.
 
     The cure is to name other folders, in variables, and to run all again in the same kernel.
-
-    Args:
-        root: A copy of the repository.
-        cells: Of the notebook.
-        settings: Of `launch.py`: what is read-only or small.
-
-    Returns:
-        The error that the cells stopped at, or None; and the cells, run to the end.
-
-    Raises:
-        Broken: The cells stopped, and yet there is a new file in `data/`.
+    Returns the error that the cells stopped at, if they did, and the cells, run to the end. Raises
+    `Broken` if they stopped, and yet there is a new file in `data/`.
     """
     elsewhere = root.parent / "elsewhere"
     for name in ("data", "runs"):
         shutil.copytree(root / name, elsewhere / name)
     with Kernel(root, settings) as kernel:
-        before = contents(kernel.views["data"]).keys()
+        before = contents(kernel.sees("data")).keys()
         try:
             return None, kernel.run(cells)
         except Raised as error:
             complaint = error
-        new = contents(kernel.views["data"]).keys() - before
+        new = contents(kernel.sees("data")).keys() - before
         if new:
             raise Broken(f"it stopped, and left in data/: {sorted(new)[:5]}") from complaint
         folders = {"LADDER_DATA": "data", "LADDER_RUNS": "runs", "TMPDIR": "."}

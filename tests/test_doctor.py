@@ -36,7 +36,8 @@ def lessons(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "ROOT", tmp_path.resolve())
     monkeypatch.setattr(doctor, "CONTAINER_LIMIT", tmp_path / "no limit")
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
-    monkeypatch.delenv("LADDER_DEVICE", raising=False)
+    for name in ("DEVICE", "DATA", "RUNS"):
+        monkeypatch.delenv(f"LADDER_{name}", raising=False)
     monkeypatch.chdir(tmp_path / "notebooks")
     return tmp_path
 

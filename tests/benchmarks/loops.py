@@ -221,7 +221,7 @@ def main() -> None:
     for name, pairs in results.items():
         seconds = statistics.median(s for s, _ in pairs)
         ratio = statistics.median(s / b for (s, _), b in zip(pairs, base, strict=True))
-        print(f"{name:22} {seconds:6.2f} s  {ratio:5.2f} x bare  accuracy {pairs[0][1]:.3f}")
+        print(f"{name:22} {seconds:6.2f} s  {ratio:6.3f} x bare  accuracy {pairs[0][1]:.3f}")
 
 
 if __name__ == "__main__":

@@ -46,7 +46,6 @@ MOVES_ON = {
         *("14a3c25a", "c34a7205", "e54ba526", "1e3620cf", "3debd21f", "e32678ac"),
         *("0c621f85", "99a29586", "96ceaf0d", "6f4e6393", "2411cca9"),
     ],
-    "14_checkpointing": ["89ef3536"],
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.

@@ -56,7 +56,7 @@ test: $(READY) ## run everything that CI runs
 	$(RUN) ruff format --check .
 	$(RUN) pytest -n logical --maxprocesses 4
 
-# Too slow for `test`: a quarter of an hour on two cores. PROOF_SEED=1 interrupts other cells.
+# Too slow for `test`. PROOF_SEED=1 interrupts other cells.
 proof: $(READY) ## put every lesson to faults: interrupted, out of order, full disk and more
 	$(RUN) pytest -n 2 --dist worksteal tests/proof
 

@@ -46,8 +46,10 @@ def examine() -> list[Finding]:
     project = ROOT / "pyproject.toml"
     text = project.read_text(encoding="utf-8") if project.is_file() else ""
     packages = [_package(*p) for p in re.findall(r'^ +"([\w-]+)>=([\d.]+)"', text, re.MULTILINE)]
-    named = {name: os.environ.get(f"LADDER_{name.upper()}") for name in ("data", "runs")}
-    folders = [_folder(name, ROOT / (named.get(name) or name)) for name in (*named, "notebooks")]
+    data = Path(os.environ.get("LADDER_DATA") or ROOT / "data")  # as helpers.data finds them
+    runs = ROOT / (os.environ.get("LADDER_RUNS") or "runs")
+    places = {"data": data, "runs": runs, "notebooks": ROOT / "notebooks"}
+    folders = [_folder(name, folder) for name, folder in places.items()]
     own = [_python(), _helpers(), _kernel(), *packages[:2]]  # the first two: torch and torchvision
     rest = [*_summary("packages", packages[2:]), *_devices(), _memory()]
     return own + rest + _summary("folders", folders)

@@ -318,6 +318,9 @@ def test_the_folders_that_the_variables_name_are_looked_at(
 ):
     (lessons / "runs").rmdir()
     monkeypatch.setenv("LADDER_RUNS", str(tmp_path))
+    assert diagnose()[0] == 0
+    monkeypatch.setenv("LADDER_DATA", "../data")  # counts from where a lesson runs
+    assert diagnose()[0] == 0
     monkeypatch.setenv("LADDER_DATA", str(tmp_path / "none"))
     status, text, findings = diagnose()
     assert (status, faults(findings)) == (1, {"data": FAIL})

@@ -44,9 +44,8 @@ def wrap(numbers):
     if numbers.dtype in (torch.float64, torch.complex128):
         raise TypeError(f"the accelerator {NAME} has no {numbers.dtype}")
     tensor = torch._C._acc.create_empty_tensor(numbers.shape, numbers.dtype)
-    tensor.untyped_storage().numbers = (
-        numbers  # the storage: autograd copies tensors, and shares it
-    )
+    # on the storage, for autograd copies tensors and shares their storage
+    tensor.untyped_storage().numbers = numbers
     return tensor
 
 
@@ -140,6 +139,5 @@ def _mend() -> None:
     safetensors.torch.load_file = lambda path, device="cpu": {
         name: tensor.to(device) for name, tensor in load_file(path).items()
     }
-    torch.inference_mode = (
-        torch.no_grad
-    )  # views in inference mode want more than such a backend has
+    # views in inference mode want more than such a backend has
+    torch.inference_mode = torch.no_grad

@@ -26,6 +26,16 @@ CHROMIUM = next(
 )
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium or Chrome on the PATH")
 
+OPEN = """async (path) => {
+    const panel = await window.jupyterapp.commands.execute("docmanager:open", {path});
+    window.jupyterapp.shell.activateById(panel.id);
+}"""
+CLOSE = """async () => {
+    const panel = window.jupyterapp.shell.currentWidget;
+    await panel.sessionContext.shutdown();
+    panel.context.model.dirty = false;
+    await window.jupyterapp.commands.execute("application:close");
+}"""
 READY = """() => {
     const panel = window.jupyterapp?.shell.currentWidget;
     return panel?.context?.isReady && panel.sessionContext.session?.kernel?.status === "idle";
@@ -54,27 +64,37 @@ FORMULAS = """() => window.jupyterapp.shell.currentWidget.content.widgets.map(
 RESTARTED = "Could not restore the debugger state: Canceled future"
 
 
+def wait(page, condition: str, seconds: float) -> None:
+    """Wait until a condition holds; look rarely, for the kernel needs the processor too."""
+    page.wait_for_function(condition, polling=250, timeout=1000 * seconds)
+
+
 class Lab:
-    """A running JupyterLab and a browser."""
+    """A running JupyterLab, in a page of a browser; what that said in errors, and asked for."""
 
     def __init__(self, address: str, token: str, browser, root: Path) -> None:
-        self.address, self.token, self.browser, self.root = address, token, browser, root
-
-    @contextlib.contextmanager
-    def open(self, notebook: str):
-        """Open a notebook in a page of its own; afterwards end its kernel."""
-        page = self.browser.new_page(viewport={"width": 1200, "height": 1000})
+        self.address, self.token, self.root = address, token, root
+        self.page = page = browser.new_page(viewport={"width": 1200, "height": 1000})
         page.said, page.asked = [], []
         page.on("console", lambda m: page.said.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: page.said.append(str(error)))
         page.on("request", lambda request: page.asked.append(request.url))
-        page.goto(f"{self.address}/lab/tree/{notebook}?reset&token={self.token}")
+        page.goto(f"{address}/lab?reset&token={token}")
+        wait(page, "() => window.jupyterapp", 90)
+        page.evaluate("() => window.jupyterapp.restored")
+
+    @contextlib.contextmanager
+    def open(self, notebook: str):
+        """Open a notebook; afterwards end its kernel and close it."""
+        page = self.page
+        page.said.clear()
+        page.asked.clear()
+        page.evaluate(OPEN, notebook)
         try:
-            page.wait_for_function(READY, timeout=90_000)
+            wait(page, READY, 90)
             yield page
         finally:
-            page.evaluate("() => window.jupyterapp.shell.currentWidget?.sessionContext.shutdown()")
-            page.close()
+            page.evaluate(CLOSE)
 
     def api(self, method: str, path: str) -> bytes:
         """Ask the server's REST API."""
@@ -171,7 +191,7 @@ def test_a_lesson_runs_from_restart_to_end(path, lab):
             page.wait_for_timeout(2000)
             page.screenshot(path=Path(folder, f"{path.stem}.png"))
         page.evaluate(RUN_ALL)
-        page.wait_for_function(RAN, timeout=240_000)
+        wait(page, RAN, 240)
         cells = page.evaluate(CELLS)
         shown = page.evaluate(FORMULAS)
         said, asked = page.said, page.asked
@@ -205,7 +225,7 @@ def run_cell(page, index: int, source: str | None = None) -> str:
     cells = page.evaluate(CELLS)
     page.evaluate(FILL, [index, text_of(cells[index]) if source is None else source])
     page.evaluate(RUN_ONE)
-    page.wait_for_function(READY, timeout=60_000)
+    wait(page, READY, 60)
     node = page.locator(".jp-Notebook .jp-Cell").nth(index)
     return node.locator(".jp-OutputArea").first.inner_text()
 

@@ -75,17 +75,20 @@ def test_everything_imported_is_declared():
     assert {INSTALLED_AS.get(name, name) for name in names - PART_OF} <= {w.name for w in RANGES}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_a_helper_imports_nothing_beyond_torch_and_matplotlib(module):
-    source = f"""
-import sys, torch, matplotlib.pyplot
-before = set(sys.modules)
-import {module}
-new = {{name.partition(".")[0] for name in set(sys.modules) - before}}
-print(sorted(new - set(sys.stdlib_module_names) - {{"helpers"}}))
+def test_a_helper_imports_nothing_beyond_torch_and_matplotlib():
+    source = """
+import importlib, sys, torch, matplotlib.pyplot
+for module in sys.argv[1:]:
+    before = set(sys.modules)
+    importlib.import_module(module)
+    packages = {name.partition(".")[0] for name in set(sys.modules) - before}
+    foreign = packages - set(sys.stdlib_module_names) - {"helpers", "torch", "matplotlib"}
+    print(module, *sorted(foreign))
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"helpers", *foreign}]:
+        del sys.modules[name]  # the next one imports them anew
 """
-    result = run_python("-c", source)
-    assert result.stdout == "[]\n", result.stderr
+    result = run_python("-c", source, *MODULES)
+    assert result.stdout.splitlines() == MODULES, result.stderr
 
 
 def test_the_package_lists_every_folder_of_helpers():

@@ -57,8 +57,9 @@ test: $(READY) ## run everything that CI runs
 	$(RUN) pytest -n logical --maxprocesses 4
 
 # Too slow for `test`. PROOF_SEED=1 interrupts other cells.
-proof: $(READY) ## put every lesson to faults: interrupted, out of order, full disk and more
+proof: $(READY) ## put every lesson to faults, then run all tests without a network
 	$(RUN) pytest -n 2 --dist worksteal tests/proof
+	$(RUN) tests.proof.offline -m pytest -n logical --maxprocesses 4
 
 notebooks: $(READY) ## run and normalise every notebook, or NOTEBOOK=notebooks/01_tensors.ipynb
 	$(RUN) tests.tools.notebooks run $(NOTEBOOK)

@@ -28,29 +28,29 @@ def book(*cells: NotebookNode) -> NotebookNode:
     return nbformat.v4.new_notebook(cells=list(cells))
 
 
-# Started in a network namespace of its own: switches loopback on, then becomes the command.
-LOOPBACK_ONLY = """
+# In a network namespace of its own: switches loopback on, then becomes the command that follows.
+LOOPBACK = """
 import fcntl, os, socket, struct, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
     up_and_running = struct.pack("16sh", b"lo", 0x1 | 0x40)
     fcntl.ioctl(any_socket, 0x8914, up_and_running)  # SIOCSIFFLAGS
 os.execv(sys.argv[1], sys.argv[1:])
 """
+LOOPBACK_ONLY = ["unshare", "-rn", sys.executable, "-c", LOOPBACK]
 
 
 def can_cut_the_network() -> bool:
     """Whether this machine lets us start a process without any network but loopback."""
-    command = ["unshare", "-rn", sys.executable, "-c", LOOPBACK_ONLY, sys.executable, "-c", ""]
-    return shutil.which("unshare") is not None and not subprocess.call(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    command, silent = [*LOOPBACK_ONLY, sys.executable, "-c", ""], subprocess.DEVNULL
+    found = shutil.which("unshare") is not None
+    return found and not subprocess.call(command, stdout=silent, stderr=silent)
 
 
 def run_python(
     *arguments: str | Path, cwd: Path = ROOT, offline: bool = False, **variables: str | None
 ):
     """Run this Python in a process of its own; a variable given as None is unset."""
-    prefix = ["unshare", "-rn", sys.executable, "-c", LOOPBACK_ONLY] if offline else []
+    prefix = LOOPBACK_ONLY if offline else []
     environment = {**os.environ, **{k: v for k, v in variables.items() if v is not None}}
     for name in [name for name, value in variables.items() if value is None]:
         environment.pop(name, None)

@@ -188,7 +188,9 @@ def test_the_first_run_installs_and_the_second_does_not(workshop, target):
 
 @needs_make
 def test_the_faults_are_a_command_of_their_own(workshop):
-    assert "-m pytest -n 2 --dist worksteal tests/proof\n" in workshop.make("proof")[1]
+    asked = workshop.make("proof")[1]
+    assert "-m pytest -n 2 --dist worksteal tests/proof\n" in asked
+    assert "-m tests.proof.offline -m pytest -n" in asked
     assert "proof" not in workshop.make("test")[1]
 
 

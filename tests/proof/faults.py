@@ -53,22 +53,17 @@ def interrupt_at(kernel: Kernel, cells: list[NotebookNode], start: int, dice: ra
     raise Broken("no cell runs long enough to be interrupted")
 
 
-def trouble_in(
-    kernel: Kernel, parts: dict[str, list[NotebookNode]], name: str, start: str | None = None
-) -> dict[str, str]:
-    """Run a section, or several up to it, in a kernel that has run those before.
+def trouble_in(kernel: Kernel, cells: list[NotebookNode]) -> dict[str, str]:
+    """Run a section's cells in a kernel that has run others.
 
     Returns, by its id, each cell that raised or whose output is not the one stored, and what it
     did.
     """
-    names = list(parts)
     try:
-        for earlier in names[names.index(start or name) : names.index(name)]:
-            kernel.run(parts[earlier])
-        ran = kernel.run(parts[name])
+        ran = kernel.run(cells)
     except Raised as error:
         return {error.cell.id: f"{error.name}: {error.text}"}
-    return {cell.id: f"gave {cell.outputs}"[:500] for cell in differing(parts[name], ran)}
+    return {cell.id: f"gave {cell.outputs}"[:500] for cell in differing(cells, ran)}
 
 
 def run_two(root: Path, cells: list[NotebookNode]) -> list[list[NotebookNode]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.conftest import book, cell, prose, run_python
+from tests.conftest import book, can_cut_the_network, cell, prose, run_python
 from tests.proof.faults import (
     MEMORY,
     MIB,
@@ -72,6 +72,23 @@ def test_a_change_of_what_is_shipped_is_noticed():
         (root / "data" / "wine.csv").unlink()
         (root / "helpers" / "new.py").touch()
         (root / "runs" / "log").touch()
+
+
+LOOK = """
+import os, socket
+print(os.listdir(os.path.expanduser("~")))
+try:
+    socket.create_connection(("192.0.2.1", 80), 5)
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.skipif(not can_cut_the_network(), reason="unshare -rn is not allowed here")
+def test_offline_there_is_no_network_and_nothing_at_home():
+    said = run_python("-m", "tests.proof.offline", "-c", LOOK).stdout
+    assert said == "[]\nNetwork is unreachable\n"
+    assert run_python("-m", "tests.proof.offline", "-c", "exit(3)").returncode == 3
 
 
 # Tiny notebooks
@@ -156,11 +173,12 @@ def test_a_section_that_does_not_restart_is_noticed(root):
     parts = sections(book(prose("## Setup"), one, prose("## 1 · One"), two))
     assert list(parts) == ["Setup", "1"]
     with Kernel(root) as kernel:
-        assert trouble_in(kernel, parts, "Setup") == trouble_in(kernel, parts, "1") == {}
-        assert "3" in trouble_in(kernel, parts, "1")[two.id]
-        assert trouble_in(kernel, parts, "1", "Setup") == {}
+        assert trouble_in(kernel, parts["Setup"]) == trouble_in(kernel, parts["1"]) == {}
+        assert "3" in trouble_in(kernel, parts["1"])[two.id]
+        kernel.run(parts["Setup"])
+        assert trouble_in(kernel, parts["1"]) == {}
         kernel.do("x = 'a word'")
-        assert "TypeError" in trouble_in(kernel, parts, "1")[two.id]
+        assert "TypeError" in trouble_in(kernel, parts["1"])[two.id]
 
 
 RACE = """

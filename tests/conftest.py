@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,27 @@ def run_python(
         timeout=900,
         check=False,
     )
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def copy_repository(target: Path) -> Path:
+    """Copy what the notebooks need into another place."""
+    for name in ("notebooks", "helpers", "tests"):
+        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        shutil.copytree(ROOT / name, target / name, ignore=ignored)
+    for name in ("data", "runs"):
+        (target / name).mkdir()
+        for path in (ROOT / name).glob("*.*"):
+            if path.suffix in {".md", ".csv", ".pt"}:
+                shutil.copy(path, target / name)
+    shutil.copy(ROOT / "pyproject.toml", target)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_environments import copy_repository
-from tests.test_packaging import free_port
+from tests.conftest import copy_repository, free_port
 from tests.tools.notebooks import ROOT, code_cells, lessons, read, tags
 
 CHROMIUM = next(

@@ -1,26 +1,11 @@
 """Strict nbval gives the same verdict on a machine that is set up quite differently."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import can_cut_the_network, run_python
-from tests.tools.notebooks import ROOT, lessons
-
-
-def copy_repository(target: Path) -> Path:
-    """Copy what the notebooks need into another place."""
-    for name in ("notebooks", "helpers", "tests"):
-        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
-        shutil.copytree(ROOT / name, target / name, ignore=ignored)
-    for name in ("data", "runs"):
-        (target / name).mkdir()
-        for path in (ROOT / name).glob("*.*"):
-            if path.suffix in {".md", ".csv", ".pt"}:
-                shutil.copy(path, target / name)
-    shutil.copy(ROOT / "pyproject.toml", target)
-    return target
+from tests.conftest import can_cut_the_network, copy_repository, run_python
+from tests.tools.notebooks import lessons
 
 
 def run_elsewhere(folder: Path, paths: list[Path]):

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.conftest import run_python
+from tests.conftest import free_port, run_python
 from tests.tools.notebooks import ROOT, code_cells, every_notebook, read
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -251,12 +250,6 @@ def test_lab_opens_a_browser_only_where_there_is_a_screen(workshop):
     assert "--no-browser" in workshop.make("lab")[1]
     assert "--no-browser" not in workshop.make("lab", DISPLAY=":0")[1]
     assert "--no-browser" not in workshop.make("lab", WAYLAND_DISPLAY="wayland-0")[1]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @needs_make

@@ -26,8 +26,8 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from helpers.data import DataError, runs_dir
-from tests.conftest import book, cell
-from tests.test_packaging import Workshop, free_port, needs_make
+from tests.conftest import book, cell, free_port
+from tests.test_packaging import Workshop, needs_make
 from tests.tools.notebooks import NOTEBOOKS, ROOT, execute, read
 
 LESSON = NOTEBOOKS / "13_tensorboard.ipynb"

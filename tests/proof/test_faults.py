@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import copy_repository
 from tests.proof.faults import (
     MIB,
     interrupt_at,
@@ -20,7 +21,6 @@ from tests.proof.faults import (
     trouble_in,
 )
 from tests.proof.kernels import Broken, Kernel, Raised, can_mount, contents, expect_stored
-from tests.test_environments import copy_repository
 from tests.tools.notebooks import code_cells, lessons, read
 
 # Another number, another cell to interrupt.

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.conftest import book, can_cut_the_network, cell, prose, run_python
+from tests.conftest import book, can_cut_the_network, cell, copy_repository, prose, run_python
 from tests.proof.faults import (
     MEMORY,
     MIB,
@@ -20,7 +20,6 @@ from tests.proof.faults import (
 )
 from tests.proof.kernels import Broken, Kernel, Raised, differing, expect_stored, orphans
 from tests.proof.test_faults import needs_mounts, repository
-from tests.test_environments import copy_repository
 from tests.tools.notebooks import read, tags, write
 
 # Lies in real lessons, which `make test` finds
@@ -158,6 +157,31 @@ def test_a_cell_is_interrupted_while_it_runs(root):
         assert interrupt_at(kernel, cells, 1, random.Random(0)) == cells[2].id
         assert kernel.do("print(3)") == "3\n"
     assert not (root / "runs" / "after").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "hit"),
+    [
+        (Broken("no answer"), True),
+        (Raised(cell("1"), "RuntimeError", "DataLoader worker (pid 7) exited unexpectedly"), True),
+        (Raised(cell("1"), "RuntimeError", "a fault of the lesson's own"), None),
+    ],
+)
+def test_what_counts_as_an_interruption(root, monkeypatch, error, hit):
+    with Kernel(root) as kernel:
+        run, errors = kernel.run, iter([error])
+
+        def run_but_once(cells):
+            for error in errors:
+                raise error
+            return run(cells)
+
+        monkeypatch.setattr(kernel, "run", run_but_once)
+        if hit is None:
+            with pytest.raises(Raised, match="a fault of the lesson's own"):
+                kernel.interrupt(cell("1"), 60)
+        else:
+            assert kernel.interrupt(cell("1"), 60) is hit
 
 
 def test_half_a_file_after_an_interruption_is_noticed(root):

@@ -83,14 +83,16 @@ class Kernel:
             extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(self.root / "notebooks")}},
         )
-        self.client.create_kernel_manager()
+        km = self.client.create_kernel_manager()
+        # by files, not ports: of two kernels that start at once, one may take the other's port
+        km.transport, km.ip = "ipc", str(self.root.parent / f"ipc-{self.mark[:8]}")
         prefix = ["unshare", "-rm"] if self.settings.keys() & {"read_only", "small"} else []
         prefix += [sys.executable, str(LAUNCH), json.dumps(self.settings)]
-        spec = self.client.km.kernel_spec
+        spec = km.kernel_spec
         spec.argv = [*prefix, sys.executable, *spec.argv[1:]]
         self.started = self.client.setup_kernel(env=self.env)
         self.started.__enter__()
-        self.pid = self.client.km.provisioner.pid
+        self.pid = km.provisioner.pid
         return self
 
     def __exit__(self, kind, error, traceback) -> None:

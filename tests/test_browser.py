@@ -86,8 +86,6 @@ class Lab:
     def open(self, notebook: str):
         """Open a notebook; afterwards end its kernel and close it."""
         page = self.page
-        page.said.clear()
-        page.asked.clear()
         page.evaluate(OPEN, notebook)
         try:
             wait(page, READY, 90)
@@ -193,7 +191,9 @@ def test_a_lesson_runs_from_restart_to_end(path, lab):
         wait(page, RAN, 240)
         cells = page.evaluate(CELLS)
         shown = page.evaluate(FORMULAS)
-        said, asked = page.said, page.asked
+    said, asked = page.said.copy(), page.asked.copy()  # since the start, or the last one
+    page.said.clear()
+    page.asked.clear()
     ran = [cell for cell in cells if cell["cell_type"] == "code"]
     for before, cell in zip(code_cells(stored), ran, strict=True):
         kinds = [output["output_type"] for output in cell["outputs"]]

@@ -81,9 +81,9 @@ for module in sys.argv[1:]:
     before = set(sys.modules)
     importlib.import_module(module)
     packages = {name.partition(".")[0] for name in set(sys.modules) - before}
-    foreign = packages - set(sys.stdlib_module_names) - {"helpers", "torch", "matplotlib"}
+    foreign = packages - set(sys.stdlib_module_names) - {"helpers"}
     print(module, *sorted(foreign))
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"helpers", *foreign}]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "helpers"]:
         del sys.modules[name]  # the next one imports them anew
 """
     result = run_python("-c", source, *MODULES)

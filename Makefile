@@ -59,10 +59,10 @@ test: $(READY) ## run everything that CI runs
 # Too slow for `test`. PROOF_SEED=1 interrupts other cells.
 proof: $(READY) ## put every lesson to faults, then run all tests without a network
 	$(RUN) pytest -n 2 --dist worksteal tests/proof
-	$(RUN) tests.proof.offline -m pytest -n logical --maxprocesses 4
+	$(RUN) tools.offline -m pytest -n logical --maxprocesses 4
 
 notebooks: $(READY) ## run and normalise every notebook, or NOTEBOOK=notebooks/01_tensors.ipynb
-	$(RUN) tests.tools.notebooks run $(NOTEBOOK)
+	$(RUN) tools.notebooks run $(NOTEBOOK)
 
 lint: $(READY) ## lint and format the Python files
 	$(RUN) ruff check --fix .
@@ -78,7 +78,7 @@ report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CS
 	@if [ -z "$(FOLDER)" ]; then \
 	    echo "Name the folder of the notebooks: make report FOLDER=submissions" >&2; exit 2; \
 	fi; \
-	exec $(RUN) tests.tools.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
+	exec $(RUN) tools.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
 
 clean: ## remove .venv, caches and what the lessons wrote, but not your progress
 	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -19,7 +19,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers.paths import NOTEBOOKS, ROOT, DataError, named_folder
+
 OK, WARN, FAIL = "ok", "warn", "FAIL"
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
 # for tests: no lesson needs them
@@ -46,10 +47,7 @@ def examine() -> list[Finding]:
     project = ROOT / "pyproject.toml"
     text = project.read_text(encoding="utf-8") if project.is_file() else ""
     packages = [_package(*p) for p in re.findall(r'^ +"([\w-]+)>=([\d.]+)"', text, re.MULTILINE)]
-    data = Path(os.environ.get("LADDER_DATA") or ROOT / "data")  # as helpers.data finds them
-    runs = ROOT / (os.environ.get("LADDER_RUNS") or "runs")
-    places = {"data": data, "runs": runs, "notebooks": ROOT / "notebooks"}
-    folders = [_folder(name, folder) for name, folder in places.items()]
+    folders = [_place("data"), _place("runs"), _folder("notebooks", NOTEBOOKS)]
     own = [_python(), _helpers(), _kernel(), *packages[:2]]  # the first two: torch and torchvision
     rest = [*_summary("packages", packages[2:]), *_devices(), _memory()]
     return own + rest + _summary("folders", folders)
@@ -170,6 +168,13 @@ def _memory() -> Finding:
         "A lesson takes up to 1.5 GiB: close other programs and notebooks (Kernel > Shut Down All)."
     )
     return Finding("memory", level, f"{free:.1f} GiB free", "" if level == OK else do)
+
+
+def _place(name: str) -> Finding:
+    try:
+        return _folder(name, named_folder(name))
+    except DataError as error:
+        return Finding(name, FAIL, str(error), f"Set LADDER_{name.upper()} to a folder of yours.")
 
 
 def _folder(name: str, folder: Path) -> Finding:

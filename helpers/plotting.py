@@ -1,7 +1,7 @@
 """Figures that the lessons share. Each returns its axes, so that a lesson can add to them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import cycle, pairwise, product
 from typing import Any
 
@@ -205,7 +205,9 @@ def draw_network(sizes: list[int]) -> Axes:
             ax.text(x, heights.pop(4), "⋮", ha="center", va="center", size=16)
         for start in before:
             for end in heights:
-                ax.plot([x - 1, x], [start, end], color="0.7", linewidth=0.8, zorder=1)
+                ax.plot(
+                    [x - 1, x], [start, end], color="0.7", linestyle="-", linewidth=0.8, zorder=1
+                )
         ax.scatter([x] * len(heights), heights, s=200, c="white", edgecolors="black", zorder=2)
         before = heights
     ax.set(xlim=(-0.5, len(sizes) - 0.5), ylim=(-tallest / 2, tallest / 2 + 1.7))
@@ -291,43 +293,213 @@ def _draw_cell(ax: Axes, x: float, y: float, text: str, **style: Any) -> None:
 
 
 def draw_images(
-    images: torch.Tensor, titles: list[str] | None = None, columns: int = 8, size: float = 0.9
+    images: torch.Tensor | Sequence[torch.Tensor],
+    titles: Sequence[str] | None = None,
+    columns: int = 8,
+    size: float = 0.9,
+    title: str = "",
 ) -> Figure:
-    """Draw pictures in rows, all on one scale of grey, or in colour.
+    """Draw pictures in rows, all grey ones on one scale.
 
     Args:
-        images: (pictures, channels, height, width) with 1 or 3 channels, on any device. Grey ones
-            may have any values; those of colours are clamped to 0 to 1.
+        images: (pictures, channels, height, width) with 1 or 3 channels, on any device; or a list
+            of pictures of any sizes, (channels, height, width) or (height, width). Grey ones may
+            have any values; those of colours are clamped to 0 to 1 (bytes: 0 to 255).
         titles: One a picture, for above it.
         columns: Pictures in a row.
         size: Of a picture, in inches.
+        title: Of the figure.
 
     Returns:
-        The figure; `fig.suptitle` can give it a title.
+        The figure.
 
     Raises:
         ValueError: The pictures have another shape, or not as many titles.
     """
-    if images.ndim != 4 or images.shape[1] not in (1, 3) or not len(images):
-        say = f"expected pictures of shape (n, 1 or 3, height, width), got {tuple(images.shape)}"
+    pictures = [image.detach().cpu() for image in images]
+    pictures = [p.unsqueeze(0) if p.ndim == 2 and isinstance(images, list) else p for p in pictures]
+    if not pictures or any(p.ndim != 3 or p.shape[0] not in (1, 3) for p in pictures):
+        shapes = images.shape if isinstance(images, torch.Tensor) else pictures[0].shape
+        say = f"expected pictures of shape (n, 1 or 3, height, width), got {tuple(shapes)}"
         raise ValueError(f"{say}; use images.unsqueeze(1) for pictures without channels")
-    if titles is not None and len(titles) != len(images):
-        raise ValueError(f"expected {len(images)} titles, got {len(titles)}")
-    pixels = images.detach().cpu().float()
-    colour, columns = pixels.shape[1] == 3, min(columns, len(pixels))
-    scale = {} if colour else {"vmin": pixels.min().item(), "vmax": pixels.max().item()}
-    rows = -(-len(pixels) // columns)
-    tall = size + 0.25 * max((title.count("\n") + 1 for title in titles or []), default=0)
+    if titles is not None and len(titles) != len(pictures):
+        raise ValueError(f"expected {len(pictures)} titles, got {len(titles)}")
+    grey = [p.float() for p in pictures if p.shape[0] == 1]
+    scale = {"vmin": min(p.min().item() for p in grey)} if grey else {}
+    scale |= {"vmax": max(p.max().item() for p in grey)} if grey else {}
+    columns = min(columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    tall = size + 0.25 * max((t.count("\n") + 1 for t in titles or []), default=0)
     shape = {"figsize": (columns * size, rows * tall + 0.4), "squeeze": False}
     fig, axes = plt.subplots(rows, columns, **shape)
     for ax in axes.flat:
         ax.axis("off")
-    for i, (ax, picture) in enumerate(zip(axes.flat, pixels, strict=False)):
-        shown = picture.permute(1, 2, 0).clamp(0, 1) if colour else picture[0]
-        ax.imshow(shown.numpy(), **scale)
+    for i, (ax, picture) in enumerate(zip(axes.flat, pictures, strict=False)):
+        if picture.shape[0] == 1:
+            ax.imshow(picture[0].float().numpy(), **scale)
+        else:
+            pixels = picture / 255 if picture.dtype == torch.uint8 else picture.float()
+            ax.imshow(pixels.permute(1, 2, 0).clamp(0, 1).numpy())
         if titles is not None:
             ax.set_title(titles[i], loc="center", weight="normal", size=8)
+    if title:
+        fig.suptitle(title, x=0.01, ha="left", weight="bold")
     return fig
+
+
+def draw_curves(
+    curves: dict[str, Any], x: Any = None, ax: Axes | None = None, **settings: Any
+) -> Axes:
+    """Draw curves by label, in the line styles and colours of `matplotlibrc`.
+
+    Args:
+        curves: For each label the heights, (points,), or a pair of places and heights. Tensors on
+            any device, arrays or lists. A label "" does not stand in the legend.
+        x: The places that all others share, (points,); None for 1, 2, 3 and so on.
+        ax: Where to draw; None for a new figure.
+        settings: What `ax.set` takes, such as title, xlabel, ylabel, yscale or ylim.
+
+    Returns:
+        The axes, with a legend where there are two labels or more.
+
+    Raises:
+        ValueError: A curve has not as many heights as places.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    for label, curve in curves.items():
+        places, heights = curve if isinstance(curve, tuple) else (x, curve)
+        heights = _plain(heights)
+        places = range(1, len(heights) + 1) if places is None else _plain(places)
+        if len(places) != len(heights):
+            say = f"{len(heights)} heights, but {len(places)} places"
+            raise ValueError(f"curve {label!r} has {say}; give as many of each")
+        ax.plot(places, heights, label=label or "_")
+        if isinstance(places, range) and "xscale" not in settings:
+            ax.xaxis.get_major_locator().set_params(integer=True)  # there is no epoch 2.5
+    return _finish(ax, settings)
+
+
+def draw_points(
+    points: dict[str, tuple[Any, Any]], ax: Axes | None = None, size: float = 20, **settings: Any
+) -> Axes:
+    """Draw clouds of points by label, a marker and a colour each.
+
+    Args:
+        points: For each label the places across and up, (points,) each.
+        ax: Where to draw; None for a new figure.
+        size: Of a marker, in square points, as `ax.scatter` takes it.
+        settings: What `ax.set` takes, such as title, xlabel, ylabel or ylim.
+
+    Returns:
+        The axes, with a legend where there are two labels or more.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    for (label, (across, up)), marker in zip(points.items(), cycle("osD^vPX"), strict=False):
+        look = {"s": size, "marker": marker, "edgecolors": "white", "linewidths": 0.4}
+        ax.scatter(_plain(across), _plain(up), label=label or "_", **look)
+    return _finish(ax, settings)
+
+
+def draw_bars(
+    groups: dict[str, Any],
+    names: Sequence[str],
+    ax: Axes | None = None,
+    show: str = "",
+    **settings: Any,
+) -> Axes:
+    """Draw bars in groups: a group for each name, in it a bar for each label.
+
+    Args:
+        groups: For each label its heights, one a name.
+        names: Of the groups, from left to right.
+        ax: Where to draw; None for a new figure.
+        show: How to write each height above its bar, such as ".2f"; nothing if empty.
+        settings: What `ax.set` takes, such as title, ylabel or ylim.
+
+    Returns:
+        The axes, with a legend where there are two labels or more.
+
+    Raises:
+        ValueError: A label has not one height for each name.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    width = 0.8 / len(groups)
+    hatches = cycle(["", "//", "..", "xx", "\\\\"])
+    for i, ((label, values), hatch) in enumerate(zip(groups.items(), hatches, strict=False)):
+        heights = _plain(values)
+        if len(heights) != len(names):
+            say = f"{len(heights)} heights, but there are {len(names)} names"
+            raise ValueError(f"{label!r} has {say}; give one height for each name")
+        places = [group + (i - (len(groups) - 1) / 2) * width for group in range(len(names))]
+        look = {"hatch": hatch, "edgecolor": "white", "linewidth": 0}
+        bars = ax.bar(places, heights, width * 0.94, label=label or "_", **look)
+        if show:
+            ax.bar_label(bars, [format(height, show) for height in heights], size=8, padding=1)
+    ax.set_xticks(range(len(names)), names)
+    ax.grid(visible=False, axis="x")
+    return _finish(ax, settings)
+
+
+def draw_matrix(
+    matrix: Any,
+    rows: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    ax: Axes | None = None,
+    form: str = "g",
+    shade: Any = None,
+    **settings: Any,
+) -> Axes:
+    """Draw a matrix as a table of squares with its numbers in them.
+
+    Args:
+        matrix: (rows, columns), on any device.
+        rows: Labels at the left; None for none.
+        columns: Labels below; None for none.
+        ax: Where to draw; None for a new figure, as large as the matrix needs.
+        form: How to write a number, such as "g" or ".2f".
+        shade: (rows, columns), what the shades of grey show; None for the numbers themselves.
+        settings: What `ax.set` takes, such as title, xlabel or ylabel.
+
+    Returns:
+        The axes; row `i` and column `j` stand at `(j, i)`.
+
+    Raises:
+        ValueError: The matrix has not two dimensions.
+    """
+    numbers = torch.as_tensor(matrix).detach().cpu().double()
+    if numbers.ndim != 2:
+        raise ValueError(f"expected a matrix of two dimensions, got shape {tuple(numbers.shape)}")
+    shades = numbers if shade is None else torch.as_tensor(shade).detach().cpu().double()
+    high, wide = numbers.shape
+    if ax is None:
+        longest = max((len(format(n, form)) for n in numbers.flatten().tolist()), default=1)
+        side = max(0.42, 0.1 * longest + 0.12)
+        _, ax = plt.subplots(figsize=(1.6 + side * wide, 1.2 + 0.42 * high))
+    # up to a mid grey only, so that black numbers can be read on every shade
+    low, top = shades.min().item(), shades.max().item()
+    ax.imshow(shades, cmap="Greys", vmin=low, vmax=low + 1.8 * max(top - low, 1e-9), aspect="auto")
+    for i, j in product(range(high), range(wide)):
+        ax.text(j, i, format(numbers[i, j].item(), form), ha="center", va="center", size=9)
+    ax.set_xticks(range(wide) if columns else [], columns or [])
+    ax.set_yticks(range(high) if rows else [], rows or [])
+    ax.grid(visible=False)
+    ax.set(**settings)
+    return ax
+
+
+def _plain(values: Any) -> Any:
+    """Give numbers as matplotlib takes them: a tensor on the CPU, without its graph."""
+    return values.detach().cpu() if isinstance(values, torch.Tensor) else values
+
+
+def _finish(ax: Axes, settings: dict[str, Any]) -> Axes:
+    ax.set(**settings)
+    if len(ax.get_legend_handles_labels()[1]) > 1:
+        ax.legend()
+    return ax
 
 
 def draw_history(history: dict[str, list[float]]) -> Figure:

@@ -11,42 +11,23 @@ What one kernel has done it also keeps in mind, and so shows where nothing can b
 
 import contextlib
 import functools
-import os
 import re
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from helpers.data import runs_dir
+from helpers.paths import NOTEBOOKS, ROOT, progress_dir
 
-ROOT = Path(__file__).resolve().parents[1]
 CHECKS = "helpers.checks."
 _in_this_kernel: dict[str, str] = {}
-
-
-def place() -> Path | None:
-    """Name the folder of the records: the variable `LADDER_PROGRESS`, or `runs_dir() / "progress"`.
-
-    A relative path in the variable counts from the repository; "off" stands for no records at all.
-
-    Returns:
-        The folder, which may not be there yet; None where progress is off.
-
-    Raises:
-        DataError: There is no folder for runs.
-    """
-    named = os.environ.get("LADDER_PROGRESS")
-    if named == "off":
-        return None
-    return ROOT / named if named else runs_dir() / "progress"
 
 
 @functools.cache
 def exercises() -> dict[str, list[str]]:
     """List the exercises of each lesson in its order: {"01_tensors": ["scale_columns", …], …}."""
     found = {}
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb")):
+    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         checks = ROOT / "helpers" / "checks" / f"{path.stem[3:]}.py"
         if checks.is_file():
             names = re.findall(r"^@exercise\ndef (\w+)", checks.read_text("utf-8"), re.MULTILINE)
@@ -74,7 +55,7 @@ def record(module: str, exercise: str) -> None:
             return
         name, now = module.removeprefix(CHECKS), datetime.now(UTC).isoformat(" ", "seconds")
         _in_this_kernel.setdefault(f"{name}.{exercise}", now)
-        if folder := place():
+        if folder := progress_dir():
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / f"{name}.{exercise}").open("x", encoding="utf-8") as file:
                 file.write(now)
@@ -84,7 +65,7 @@ def done() -> dict[str, str]:
     """Give what is done and when: {"tensors.scale_columns": "2026-03-01 09:30:00+00:00", …}."""
     found = dict(_in_this_kernel)
     with contextlib.suppress(OSError, ValueError):
-        for path in sorted(place().iterdir() if place() else []):
+        for path in sorted(progress_dir().iterdir() if progress_dir() else []):
             found[path.name] = ""
             with contextlib.suppress(OSError, ValueError):  # without its time it is still a record
                 found[path.name] = path.read_text(encoding="utf-8")[:25]
@@ -123,11 +104,11 @@ def main() -> None:
     if missing:
         print(f"next: {missing[0][1]} in notebooks/{missing[0][0]}.ipynb")
     try:
-        if place() is None:
+        if progress_dir() is None:
             print("nothing is recorded: LADDER_PROGRESS is off")
         else:
-            place().mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=place()).close()
+            progress_dir().mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=progress_dir()).close()
     except (OSError, ValueError) as error:
         print(f"nothing can be recorded: {error}; set LADDER_PROGRESS to a folder of yours")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tests.tools.notebooks import RULES, over_budget, peak_memory, snap_outputs, stated, tags
+from tools.notebooks import RULES, over_budget, peak_memory, snap_outputs, stated, tags
 
 # Several workers that each use every core slow each other down several times over; so do threads
 # that spin while they wait for a core that another process has.

@@ -8,17 +8,15 @@ import contextlib
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import copy_repository, free_port
-from tests.tools.notebooks import ROOT, code_cells, lessons, read, tags
+from helpers.paths import ROOT
+from tests.support import make_lab
+from tools.elsewhere import copy_repository
+from tools.notebooks import code_cells, lessons, read, tags
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None
@@ -109,7 +107,6 @@ def lab(tmp_path_factory):
     top = tmp_path_factory.mktemp("lab")
     root = copy_repository(top / "repository")
     shutil.copy(ROOT / "Makefile", root)
-    folders = {f"JUPYTER_{kind}_DIR": str(top / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
     settings = top / "settings" / "@jupyterlab"
     for name, text in {
         "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
@@ -119,49 +116,26 @@ def lab(tmp_path_factory):
         path = settings / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(text)
-    folders["JUPYTERLAB_SETTINGS_DIR"] = str(top / "settings")
-    folders["JUPYTERLAB_WORKSPACES_DIR"] = str(top / "workspaces")
-    environment = {**os.environ, **folders, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
-        environment.pop(name, None)
-    log = top / "log"
     (top / "CONFIG").mkdir()
     (top / "CONFIG" / "jupyter_lab_config.json").write_text(
         '{"LabApp": {"expose_app_in_browser": true}, "ServerApp": {"port_retries": 0}}'
     )
-    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
-    with log.open("w") as file:
-        server = subprocess.Popen(
-            [*command, f"PORT={free_port()}"],
-            cwd=root,
-            env=environment,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+    private = {
+        "JUPYTERLAB_SETTINGS_DIR": str(top / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(top / "workspaces"),
+    }
+    variables = {**private, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    with make_lab(root, top, **variables) as (address, token), sync_playwright() as playwright:
+        quiet = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
+        quiet += ["no-first-run", "disable-component-update"]
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[f"--{name}" for name in quiet]
         )
-    try:
-        until, found = time.monotonic() + 90, None
-        while found is None and time.monotonic() < until and server.poll() is None:
-            found = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())
-            time.sleep(0.2)
-        assert found, log.read_text()
-        with sync_playwright() as playwright:
-            quiet = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
-            quiet += ["no-first-run", "disable-component-update"]
-            browser = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=[f"--{name}" for name in quiet]
-            )
-            it = Lab(*found.groups(), browser, root)
-            yield it
-            browser.close()
-            for line in re.findall(rb'"id": ?"([\w-]+)", ?"path"', it.api("GET", "sessions")):
-                it.api("DELETE", f"sessions/{line.decode()}")
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(15)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
+        it = Lab(address, token, browser, root)
+        yield it
+        browser.close()
+        for line in re.findall(rb'"id": ?"([\w-]+)", ?"path"', it.api("GET", "sessions")):
+            it.api("DELETE", f"sessions/{line.decode()}")
 
 
 def text_of(cell: dict) -> str:

@@ -34,7 +34,7 @@ from helpers.checkpoint import (
     save_checkpoint,
     set_random_state,
 )
-from tests.conftest import run_python
+from tests.support import run_python
 
 EPOCHS, STEPS = 3, 4  # batches an epoch
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
-from helpers.checks import GREEN, WrongAnswer, exercise, is_stub
-from tests.conftest import run_python
+from helpers.checks.attempt import GREEN, WrongAnswer, exercise, is_stub
+from tests.support import run_python
 
 
 @exercise
@@ -184,6 +184,6 @@ def test_a_notebook_shows_one_line_and_no_traceback(capsys):
 def test_plain_python_shows_a_short_traceback():
     source = "from tests.test_checks import centre\ncentre(lambda s: s - s.mean())"
     error = run_python("-c", source).stderr.splitlines()
-    assert error[-1] == "helpers.checks.WrongAnswer: centre: you averaged everything"
+    assert error[-1] == "helpers.checks.attempt.WrongAnswer: centre: you averaged everything"
     assert len(error) <= 8
     assert "During handling" not in "".join(error)

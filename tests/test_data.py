@@ -16,19 +16,11 @@ from sklearn.datasets import load_wine
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers.data import (
-    DataError,
-    Table,
-    data_dir,
-    load_photo,
-    load_table,
-    read_csv,
-    split,
-    write_image_folder,
-)
+from helpers.paths import ROOT, DataError, data_dir
+from helpers.pictures import load_photo, write_image_folder
+from helpers.tables import Table, load_table, read_csv, split
 from helpers.training import evaluate, train_epoch
-from tests.conftest import run_python
-from tests.tools.notebooks import ROOT
+from tests.support import run_python
 
 # Tables
 
@@ -427,7 +419,8 @@ def test_a_really_full_disk_is_noticed(tmp_path):
     program = (
         "import resource, signal, sys\n"
         "import torch\n"
-        "from helpers.data import DataError, Table, write_image_folder\n"
+        "from helpers.paths import DataError\nfrom helpers.pictures import write_image_folder\n"
+        "from helpers.tables import Table\n"
         "noise = torch.rand(2, 3, 100, 100)\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))\n"
@@ -466,7 +459,7 @@ def test_two_processes_at_once_write_one_whole_folder(tmp_path):
     program = (
         "import sys, time, torch\n"
         "from pathlib import Path\n"
-        "from helpers.data import Table, write_image_folder\n"
+        "from helpers.pictures import write_image_folder\nfrom helpers.tables import Table\n"
         "table = Table(torch.zeros(400, 1, 5, 4), torch.arange(400) % 2, [], ['a', 'b'])\n"
         "folder = Path(sys.argv[1])\n"
         "Path(sys.argv[2]).touch()\n"

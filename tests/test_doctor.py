@@ -17,10 +17,11 @@ import psutil
 import pytest
 import torch
 
-from helpers import device, doctor
+from helpers import device, doctor, paths
 from helpers.doctor import FAIL, OK, WARN, Finding
-from tests.conftest import run_python
-from tests.tools.notebooks import ROOT, read
+from helpers.paths import ROOT
+from tests.support import run_python
+from tools.notebooks import read
 
 GIB = 2**30
 Version = namedtuple("Version", "major minor micro releaselevel serial")
@@ -33,7 +34,9 @@ def lessons(tmp_path, monkeypatch):
         (tmp_path / name).mkdir()
     (tmp_path / "helpers" / "doctor.py").touch()
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    monkeypatch.setattr(doctor, "ROOT", tmp_path.resolve())
+    for module in (doctor, paths):
+        monkeypatch.setattr(module, "ROOT", tmp_path.resolve())
+    monkeypatch.setattr(doctor, "NOTEBOOKS", tmp_path / "notebooks")
     monkeypatch.setattr(doctor, "CONTAINER_LIMIT", tmp_path / "no limit")
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * GIB))
     for name in ("DEVICE", "DATA", "RUNS"):
@@ -99,15 +102,17 @@ def test_the_python_it_asks_for_is_the_project_s():
     assert 'requires-python = ">=3.11"' in text
 
 
-@pytest.mark.parametrize("name", ["doctor.py", "__init__.py"])
+@pytest.mark.parametrize("name", ["doctor.py", "paths.py", "__init__.py"])
 def test_an_old_python_can_read_it(name):
     ast.parse((ROOT / "helpers" / name).read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
-def test_it_imports_the_standard_library_alone():
-    body = ast.parse((ROOT / "helpers" / "doctor.py").read_text(encoding="utf-8")).body
+@pytest.mark.parametrize("name", ["doctor.py", "paths.py"])
+def test_it_imports_the_standard_library_alone(name):
+    body = ast.parse((ROOT / "helpers" / name).read_text(encoding="utf-8")).body
     imported = {alias.name for node in body if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in body if isinstance(node, ast.ImportFrom)}
+    imported -= {"helpers.paths"}  # the other one of the two
     assert {name.partition(".")[0] for name in imported} <= sys.stdlib_module_names
 
 
@@ -319,7 +324,7 @@ def test_the_folders_that_the_variables_name_are_looked_at(
     (lessons / "runs").rmdir()
     monkeypatch.setenv("LADDER_RUNS", str(tmp_path))
     assert diagnose()[0] == 0
-    monkeypatch.setenv("LADDER_DATA", "../data")  # counts from where a lesson runs
+    monkeypatch.setenv("LADDER_DATA", "data")  # counts from the repository, as everywhere
     assert diagnose()[0] == 0
     monkeypatch.setenv("LADDER_DATA", str(tmp_path / "none"))
     status, text, findings = diagnose()

@@ -1,32 +1,11 @@
 """Strict nbval gives the same verdict on a machine that is set up quite differently."""
 
-from pathlib import Path
-
 import pytest
 
-from tests.conftest import can_cut_the_network, copy_repository, run_python
-from tests.tools.notebooks import lessons
-
-
-def run_elsewhere(folder: Path, paths: list[Path]):
-    """Run lessons without a network, in an empty home, with two threads, from an odd path."""
-    root = copy_repository(folder / "Übungen für später")
-    home = folder / "home"
-    home.mkdir()
-    return run_python(
-        # the budget is that of an undisturbed run; here other tests run beside
-        *("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", "not budget"),
-        *[root / "notebooks" / path.name for path in paths],
-        cwd=root / "notebooks",
-        offline=can_cut_the_network(),
-        OMP_NUM_THREADS="2",
-        PYTHONPATH=str(root),
-        PYTHONHASHSEED="random",
-        LC_ALL="C",
-        HOME=str(home),
-        TORCH_HOME=str(home / "torch"),
-        XDG_CACHE_HOME=None,
-    )
+from tests.support import run_python
+from tools.elsewhere import run_elsewhere
+from tools.notebooks import lessons
+from tools.offline import can_cut_the_network
 
 
 def test_lessons_that_touch_the_machine_pass_on_another(tmp_path):

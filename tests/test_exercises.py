@@ -7,10 +7,11 @@ import io
 import pytest
 import torch
 
-from helpers.checks import WrongAnswer
+from helpers.checks.attempt import WrongAnswer
+from helpers.paths import NOTEBOOKS
 from tests.rules import Lesson, load_lessons, stub_names
-from tests.tools.notebooks import NOTEBOOKS, read, tags
 from tests.wrong_answers import WRONG
+from tools.notebooks import read, tags
 
 SEEDS = range(50)
 LESSONS = load_lessons()

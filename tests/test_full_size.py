@@ -5,10 +5,12 @@ import torch
 from torch.nn import functional as F
 from torchvision import datasets
 
-from helpers.data import data_dir, load_images, render_glyphs
-from tests.conftest import cell
+from helpers.glyphs import render_glyphs
+from helpers.paths import NOTEBOOKS, data_dir
+from helpers.pictures import load_images
+from tests.support import cell
 from tests.test_images import md5, mnist_files
-from tests.tools.notebooks import NOTEBOOKS, execute, read
+from tools.notebooks import execute, read
 
 LESSONS = ["10_feedforward_network", "11_cnn"]
 REAL = data_dir() / "FashionMNIST" / "raw"

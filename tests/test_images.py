@@ -16,7 +16,8 @@ import pytest
 import torch
 from torchvision import datasets
 
-from helpers.data import DataError, load_images
+from helpers.paths import DataError
+from helpers.pictures import load_images
 
 MNIST_LIKE = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
@@ -293,7 +294,7 @@ def test_two_processes_may_read_one_set_at_once(archive, tmp_path):
     resources = getattr(datasets, source).resources
     code = (
         f"from torchvision import datasets; datasets.{source}.resources = {resources!r}\n"
-        "from helpers.data import load_images\n"
+        "from helpers.pictures import load_images\n"
         f"print(load_images({archive.name!r}).test.inputs.sum())"
     )
     both = [

@@ -5,9 +5,9 @@ import re
 
 import pytest
 
+from helpers.paths import NOTEBOOKS, ROOT
 from helpers.progress import exercises
 from tests.rules import Lesson, broken_links, load_lessons
-from tests.tools.notebooks import NOTEBOOKS, ROOT
 
 PATH = NOTEBOOKS / "INSTRUCTORS.md"
 PAGE = PATH.read_text(encoding="utf-8")

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import book, cell, prose, run_python
-from tests.tools import notebooks as tool
-from tests.tools.notebooks import (
+from tests.support import book, cell, prose, run_python
+from tools import notebooks as tool
+from tools.notebooks import (
     RULES,
     Failed,
     code_cells,
@@ -183,7 +183,7 @@ def test_a_file_that_is_no_notebook_is_named_and_left(path, text, capsys):
 def test_killed_halfway_the_old_notebook_is_whole(path, delay):
     save(path, cell("import time; time.sleep(2)"), cell("print('new')"))
     before = path.read_bytes()
-    command = [sys.executable, "-m", "tests.tools.notebooks", "run", str(path)]
+    command = [sys.executable, "-m", "tools.notebooks", "run", str(path)]
     process = subprocess.Popen(command, cwd=tool.ROOT, start_new_session=True)
     time.sleep(delay)
     os.killpg(process.pid, signal.SIGKILL)
@@ -216,7 +216,7 @@ def test_the_command_line_checks_and_says_the_cure(path, capsys):
 
 
 def test_help_names_both_commands():
-    assert "run [NOTEBOOK" in run_python("-m", "tests.tools.notebooks", "--help").stdout
+    assert "run [NOTEBOOK" in run_python("-m", "tools.notebooks", "--help").stdout
 
 
 def test_every_notebook_comes_by_glob_with_the_solutions_last():

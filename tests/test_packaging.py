@@ -4,7 +4,6 @@ import ast
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -18,8 +17,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.conftest import free_port, run_python
-from tests.tools.notebooks import ROOT, code_cells, every_notebook, read
+from helpers.paths import ROOT
+from tests.support import make_lab, run_python
+from tools.notebooks import code_cells, every_notebook, read
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
@@ -61,13 +61,13 @@ def imported(source: str) -> set[str]:
             found |= {name.name.partition(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(node.module.partition(".")[0])
-    return found - set(sys.stdlib_module_names) - {"helpers", "tests"}
+    return found - set(sys.stdlib_module_names) - {"helpers", "tools", "tests"}
 
 
 def test_everything_imported_is_declared():
     sources = [path.read_text(encoding="utf-8") for path in ROOT.glob("helpers/**/*.py")]
     sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*.py")]
-    sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tests/tools/*.py")]
+    sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tools/*.py")]
     for path in every_notebook():
         sources += [cell.source for cell in code_cells(read(path)) if "%" not in cell.source]
     names = set().union(*map(imported, sources))
@@ -97,7 +97,7 @@ def test_the_package_lists_every_folder_of_helpers():
 
 
 def test_the_top_level_is_the_house():
-    house = set("notebooks helpers data runs tests environment.yml pyproject.toml".split())
+    house = set("notebooks helpers tools data runs tests environment.yml pyproject.toml".split())
     house |= set("README.md Makefile constraints.txt LICENSE".split())
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -189,7 +189,7 @@ def test_the_first_run_installs_and_the_second_does_not(workshop, target):
 def test_the_faults_are_a_command_of_their_own(workshop):
     asked = workshop.make("proof")[1]
     assert "-m pytest -n 2 --dist worksteal tests/proof\n" in asked
-    assert "-m tests.proof.offline -m pytest -n" in asked
+    assert "-m tools.offline -m pytest -n" in asked
     assert "proof" not in workshop.make("test")[1]
 
 
@@ -254,38 +254,10 @@ def test_lab_opens_a_browser_only_where_there_is_a_screen(workshop):
 
 @needs_make
 def test_lab_serves_the_notebooks_on_loopback_behind_a_token(tmp_path):
-    port = free_port()
-    private = ["CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR"]
-    environment = {**os.environ, **{f"JUPYTER_{name}": str(tmp_path / name) for name in private}}
-    environment |= {"DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
-    log = tmp_path / "log"
-    with log.open("w") as output:
-        server = subprocess.Popen(
-            [*command, f"PORT={port}"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-    try:
-        for _ in range(300):
-            printed = re.search(rf"(http://127\.0\.0\.1:{port})/lab\?token=(\w+)", log.read_text())
-            if printed or server.poll() is not None:
-                break
-            time.sleep(0.2)
-        assert printed, log.read_text()
-        address, token = printed.groups()
+    with make_lab(ROOT, tmp_path) as (address, token):
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(f"{address}/api/contents", timeout=20)
         listed = urllib.request.urlopen(f"{address}/api/contents?token={token}", timeout=20).read()
         for path in every_notebook():
             if path.parent.name == "notebooks":
                 assert path.name in listed.decode()
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)

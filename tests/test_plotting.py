@@ -16,7 +16,7 @@ from helpers.plotting import (
     draw_paths,
     draw_workflow,
 )
-from tests.conftest import run_python
+from tests.support import run_python
 
 
 def leaf(value):

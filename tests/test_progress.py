@@ -14,12 +14,13 @@ import torch
 from nbclient import NotebookClient
 
 from helpers import progress
-from helpers.checks import WrongAnswer
 from helpers.checks import tensors as check
-from tests.conftest import book, cell, run_python
+from helpers.checks.attempt import WrongAnswer
+from helpers.paths import ROOT, progress_dir
 from tests.rules import load_lessons, stub_names
+from tests.support import book, cell, run_python
 from tests.test_packaging import needs_make, workshop  # noqa: F401
-from tests.tools.notebooks import ROOT, code_cells, execute
+from tools.notebooks import code_cells, execute
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"
 NOTHING = ["to do  scale_columns", "to do  crop_channels_first", "to do  label_scores"]
@@ -167,12 +168,12 @@ def test_records_without_a_time_or_of_unknown_exercises_do_no_harm(place, capsys
 def test_a_relative_place_counts_from_the_repository(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LADDER_PROGRESS", "runs/ann")
-    assert progress.place() == ROOT / "runs" / "ann"
+    assert progress_dir() == ROOT / "runs" / "ann"
     monkeypatch.setenv("LADDER_PROGRESS", str(tmp_path))
-    assert progress.place() == tmp_path
+    assert progress_dir() == tmp_path
     monkeypatch.delenv("LADDER_PROGRESS")
     monkeypatch.delenv("LADDER_RUNS", raising=False)
-    assert progress.place() == ROOT / "runs" / "progress"
+    assert progress_dir() == ROOT / "runs" / "progress"
 
 
 def test_every_exercise_of_every_lesson_is_known_in_order():

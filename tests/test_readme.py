@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from helpers.paths import ROOT
 from tests.rules import broken_links, load_lessons
-from tests.tools.notebooks import ROOT
-from tests.tools.versions import BEGIN, END, HEAD, add_row
+from tools.versions import BEGIN, END, HEAD, add_row
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")

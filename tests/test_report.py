@@ -12,11 +12,11 @@ import nbformat
 import psutil
 import pytest
 
-from tests.conftest import book, cell, prose
+from helpers.paths import NOTEBOOKS
+from tests.support import book, cell, prose
 from tests.test_packaging import needs_make, workshop  # noqa: F401
-from tests.tools import report
-from tests.tools.notebooks import NOTEBOOKS
-from tests.tools.report import Row, Unreadable, clean, grade, take_apart, walls
+from tools import report
+from tools.report import Row, Unreadable, clean, grade, take_apart, walls
 
 SECONDS = 8
 SETUP = "import torch\n\nfrom helpers.checks import tensors as check"
@@ -129,8 +129,8 @@ CLASS = {
             cell(SETUP + "\n\ncheck.label_scores = lambda function: print('right')"),
             exercise(LABEL.format("return scores")),
             exercise(
-                "import helpers.checks\nhelpers.checks.Attempt.expect = lambda *a, **k: None\n"
-                + DISTANCES.format("return 0")
+                "from helpers.checks.attempt import Attempt\n"
+                "Attempt.expect = lambda *a, **k: None\n" + DISTANCES.format("return 0")
             ),
             exercise(CROP.format("torch.allclose = lambda *a, **k: True\n    return images")),
             exercise("check.scale_columns = None\nscale_columns = 5"),
@@ -423,8 +423,8 @@ def test_a_refused_unshare_is_not_used(monkeypatch):
 @needs_make
 def test_make_report_names_the_folder_and_the_table(workshop):  # noqa: F811
     _, asked = workshop.make("report", "FOLDER=of my class", "CSV=class.csv")
-    assert asked.splitlines()[-1].endswith("-m tests.tools.report of my class --csv class.csv")
+    assert asked.splitlines()[-1].endswith("-m tools.report of my class --csv class.csv")
     result, asked = workshop.make("report")
     assert result.returncode != 0
     assert "make report FOLDER=submissions" in result.stderr
-    assert "tests.tools.report" not in asked
+    assert "tools.report" not in asked

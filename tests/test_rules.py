@@ -5,10 +5,11 @@ import copy
 import nbformat
 import pytest
 
+from helpers.paths import NOTEBOOKS
 from tests import rules
-from tests.conftest import book, cell, prose
 from tests.rules import RULES, Lesson, load_lessons
-from tests.tools.notebooks import NOTEBOOKS, every_notebook, problems
+from tests.support import book, cell, prose
+from tools.notebooks import every_notebook, problems
 
 LESSONS = load_lessons()
 

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from tests.conftest import book, cell
-from tests.tools.notebooks import Failed, code_cells, equivalent, execute, lessons, read, tags
+from tests.support import book, cell
+from tools.notebooks import Failed, code_cells, equivalent, execute, lessons, read, tags
 
 # As where spawning is the only way: also code that asks for no start method gets it.
 SPAWN = 'import torch\n\ntorch.multiprocessing.set_start_method("spawn", force=True)'

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 import nbformat
 import pytest
 
-from tests.conftest import book, cell, run_python
-from tests.tools.notebooks import ROOT, every_notebook, execute, normalise, over_budget, read
+from helpers.paths import ROOT
+from tests.support import book, cell, run_python
+from tools.notebooks import every_notebook, execute, normalise, over_budget, read
 
 HOG = "hog = b'x' * (1600 * 2**20)"
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"

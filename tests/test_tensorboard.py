@@ -25,10 +25,10 @@ import pytest
 from nbformat import NotebookNode
 from PIL import Image
 
-from helpers.data import DataError, runs_dir
-from tests.conftest import book, cell, free_port
+from helpers.paths import NOTEBOOKS, ROOT, DataError, runs_dir
+from tests.support import book, cell, free_port
 from tests.test_packaging import Workshop, needs_make
-from tests.tools.notebooks import NOTEBOOKS, ROOT, execute, read
+from tools.notebooks import execute, read
 
 LESSON = NOTEBOOKS / "13_tensorboard.ipynb"
 PICTURES = NOTEBOOKS / "images"

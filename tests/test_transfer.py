@@ -8,11 +8,14 @@ import pytest
 import torch
 from torchvision import models
 
-from helpers.data import GREEK, LATIN, DataError, Table, data_dir, render_glyphs, write_image_folder
+from helpers.glyphs import GREEK, LATIN, render_glyphs
+from helpers.paths import DataError, data_dir
+from helpers.pictures import write_image_folder
+from helpers.tables import Table
 from tests.benchmarks.transfer import LESSON, lesson_functions
 from tests.rules import Lesson, _definition
-from tests.tools import pretrain
-from tests.tools.notebooks import read
+from tools import pretrain
+from tools.notebooks import read
 
 SHIPPED = data_dir() / "latin.pt"
 

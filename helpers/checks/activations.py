@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 @exercise

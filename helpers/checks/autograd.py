@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 _NO_GRAPH = {
     "does not require grad": "nothing that you compute from requires a gradient, so torch recorded "

@@ -11,7 +11,7 @@ from unittest.mock import patch
 import torch
 from torch import nn, optim
 
-from helpers.checks import Attempt, WrongAnswer, exercise
+from helpers.checks.attempt import Attempt, WrongAnswer, exercise
 
 
 @exercise

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 @exercise

@@ -7,7 +7,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 @exercise

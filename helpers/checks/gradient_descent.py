@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 @exercise

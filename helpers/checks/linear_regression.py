@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 @exercise

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import torch
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 STEPS = ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 TAG = "loss/train"
 

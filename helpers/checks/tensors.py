@@ -2,7 +2,7 @@
 
 import torch
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 @exercise

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from helpers.checks import Attempt, exercise
+from helpers.checks.attempt import Attempt, exercise
 
 
 def _network(attempt: Attempt, parts: int, dtype: torch.dtype = torch.float32) -> nn.Sequential:

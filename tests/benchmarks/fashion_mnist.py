@@ -24,8 +24,9 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from helpers.data import Table, data_dir, load_images
-from tests.tools.notebooks import ROOT
+from helpers.paths import ROOT, data_dir
+from helpers.pictures import load_images
+from helpers.tables import Table
 
 
 def lesson(*names: str) -> dict:

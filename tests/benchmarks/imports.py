@@ -8,9 +8,9 @@ Each process imports torch and matplotlib.pyplot, then the module, and times bot
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from helpers.paths import ROOT
+
 PROBE = """
 import time
 began = time.perf_counter()

@@ -26,7 +26,7 @@ import torch
 from torch import nn, optim
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers.data import load_images
+from helpers.pictures import load_images
 from helpers.training import fit
 
 RATE = 1e-3

@@ -10,7 +10,8 @@ import ast
 import sys
 from typing import Any
 
-from tests.tools.notebooks import NOTEBOOKS, read, tags
+from helpers.paths import NOTEBOOKS
+from tools.notebooks import read, tags
 
 LESSON = NOTEBOOKS / "12_transfer_learning.ipynb"
 

@@ -16,7 +16,7 @@ from tests.proof.kernels import (
     differing,
     memory_watch,
 )
-from tests.tools.notebooks import CELL_TIMEOUT, tags
+from tools.notebooks import CELL_TIMEOUT, tags
 
 MIB = 2**20
 MEMORY = 1536 * MIB

@@ -22,7 +22,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams
 
-from tests.tools.notebooks import CELL_TIMEOUT, equivalent, tags
+from tools.notebooks import CELL_TIMEOUT, equivalent, tags
 
 MARK = "LADDER_PROOF_MARK"  # a variable that every process of a kernel inherits
 PATIENCE = 20  # seconds that a process may take to notice that its kernel is gone

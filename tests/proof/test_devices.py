@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.conftest import book, cell
-from tests.tools.notebooks import NOTEBOOKS, ROOT, Failed, execute, lessons, read
+from helpers.paths import NOTEBOOKS, ROOT
+from tests.support import book, cell
+from tools.notebooks import Failed, execute, lessons, read
 
 FIRST = f"""
 import sys

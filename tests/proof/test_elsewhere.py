@@ -1,7 +1,7 @@
 """All lessons pass on a machine that is set up quite differently."""
 
-from tests.test_environments import run_elsewhere
-from tests.tools.notebooks import lessons
+from tools.elsewhere import run_elsewhere
+from tools.notebooks import lessons
 
 
 def test_all_lessons_pass_elsewhere(tmp_path):

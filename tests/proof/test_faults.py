@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import copy_repository
 from tests.proof.faults import (
     MIB,
     interrupt_at,
@@ -21,7 +20,8 @@ from tests.proof.faults import (
     trouble_in,
 )
 from tests.proof.kernels import Broken, Kernel, Raised, can_mount, contents, expect_stored
-from tests.tools.notebooks import code_cells, lessons, read
+from tools.elsewhere import copy_repository
+from tools.notebooks import code_cells, lessons, read
 
 # Another number, another cell to interrupt.
 SEED = os.environ.get("PROOF_SEED", "0")

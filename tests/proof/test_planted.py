@@ -7,7 +7,6 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.conftest import book, can_cut_the_network, cell, copy_repository, prose, run_python
 from tests.proof.faults import (
     MEMORY,
     MIB,
@@ -20,7 +19,10 @@ from tests.proof.faults import (
 )
 from tests.proof.kernels import Broken, Kernel, Raised, differing, expect_stored, orphans
 from tests.proof.test_faults import needs_mounts, repository
-from tests.tools.notebooks import read, tags, write
+from tests.support import book, cell, prose, run_python
+from tools.elsewhere import copy_repository
+from tools.notebooks import read, tags, write
+from tools.offline import can_cut_the_network
 
 # Lies in real lessons, which `make test` finds
 
@@ -85,9 +87,9 @@ except OSError as error:
 
 @pytest.mark.skipif(not can_cut_the_network(), reason="unshare -rn is not allowed here")
 def test_offline_there_is_no_network_and_nothing_at_home():
-    said = run_python("-m", "tests.proof.offline", "-c", LOOK).stdout
+    said = run_python("-m", "tools.offline", "-c", LOOK).stdout
     assert said == "[]\nNetwork is unreachable\n"
-    assert run_python("-m", "tests.proof.offline", "-c", "exit(3)").returncode == 3
+    assert run_python("-m", "tools.offline", "-c", "exit(3)").returncode == 3
 
 
 # Tiny notebooks

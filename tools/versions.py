@@ -1,6 +1,6 @@
 """Run every notebook by strict nbval with this Python and torch; note the result in the README.
 
-    python -m tests.tools.versions
+    python -m tools.versions
 
 Run it once in each environment that the table is to name. A row is replaced by its next run, so
 that a combination that no longer passes does not go on to say so.
@@ -18,11 +18,11 @@ import torch
 import torchvision
 
 from helpers.device import get_device
-from tests.tools.notebooks import ROOT
+from helpers.paths import ROOT
 
 README = ROOT / "README.md"
 HEAD = "| Python | torch | torchvision | system | cells | passed | run |\n"
-BEGIN, END = "<!-- written by tests/tools/versions.py -->\n", "<!-- end of the table -->\n"
+BEGIN, END = "<!-- written by tools/versions.py -->\n", "<!-- end of the table -->\n"
 
 
 def run_notebooks() -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """An instructor's table: which exercises of a folder of submitted notebooks are right.
 
-    python -m tests.tools.report FOLDER                   a text
-    python -m tests.tools.report FOLDER --csv class.csv   and a table for a spreadsheet
+    python -m tools.report FOLDER                   a text
+    python -m tools.report FOLDER --csv class.csv   and a table for a spreadsheet
 
 The notebooks may have any names and lie in subfolders, one for each learner, say. Which lesson one
 belongs to is told by the checks that it imports. Of each, the setup cell, imports, definitions and
@@ -43,7 +43,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.progress import ROOT, exercises
+from helpers.paths import ROOT
+from helpers.progress import exercises
 
 STATUSES = ("right", "wrong", "not attempted", "error", "timed out")
 NOTEBOOK_BYTES, ANSWER_BYTES = 32 * 2**20, 2**20
@@ -232,7 +233,7 @@ def _session(
 
 
 def _start(home: Path) -> subprocess.Popen:
-    """Start `tests.tools.judge` in an empty folder with next to no environment."""
+    """Start `tools.judge` in an empty folder with next to no environment."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment |= {name: str(home) for name in ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP")}
     places = [str(ROOT), *(place for place in sys.path if place and Path(place).exists())]
@@ -240,7 +241,7 @@ def _start(home: Path) -> subprocess.Popen:
     environment |= {"LADDER_PROGRESS": "off", "LADDER_RUNS": str(home), "LADDER_DEVICE": "cpu"}
     environment |= {"MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.Popen(
-        [*walls(), sys.executable, "-P", "-m", "tests.tools.judge"],
+        [*walls(), sys.executable, "-P", "-m", "tools.judge"],
         cwd=home,
         env=environment,
         stdin=subprocess.PIPE,
@@ -409,7 +410,7 @@ def report(folder: Path, seconds: float = SECONDS) -> Iterator[list[Row]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.tools.report", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("folder", type=Path)
     parser.add_argument("--csv", type=Path, help="also write a table here")
@@ -427,9 +428,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     print(summary(every))
     granted = "had no network" if walls() else "could use the network: this system has no unshare"
-    print(
-        f"The submitted code {granted}. It ran as you: tests/tools/report.py says what that means."
-    )
+    print(f"The submitted code {granted}. It ran as you: tools/report.py says what that means.")
     if chosen.csv:
         write_csv(every, chosen.csv)
     return 0

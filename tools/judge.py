@@ -1,8 +1,8 @@
-"""The process in which `tests.tools.report` runs one submitted notebook. Not for use by hand.
+"""The process in which `tools.report` runs one submitted notebook. Not for use by hand.
 
 It takes a job (JSON) from its input and answers on its output, a JSON line for each step, each led
 by the token that came with the job. Both are then out of reach of a plain `print` or `input`: what
-the submitted code prints goes nowhere. `tests.tools.report` says what that is worth, and what not.
+the submitted code prints goes nowhere. `tools.report` says what that is worth, and what not.
 """
 
 import ast
@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from helpers import checks
-from helpers.checks import WrongAnswer, is_stub
+from helpers.checks import attempt, compare
+from helpers.checks.attempt import WrongAnswer, is_stub
 
 FILE_BYTES = 64 * 2**20
 COMPARISONS = [(torch, name) for name in ("allclose", "isclose", "equal")]
@@ -165,7 +165,7 @@ def fingerprint(module: types.ModuleType) -> dict[str, Any]:
 
     Of torch only the comparisons are held, for torch changes others of its functions by itself.
     """
-    owners = [checks, module, checks.Attempt, WrongAnswer, builtins]
+    owners = [attempt, compare, module, attempt.Attempt, WrongAnswer, builtins]
     listed = [(owner, name, value) for owner in owners for name, value in vars(owner).items()]
     listed += [(owner, name, getattr(owner, name, None)) for owner, name in COMPARISONS]
     found = {}

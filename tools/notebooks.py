@@ -1,7 +1,7 @@
 """The notebook tool: run, normalise and check the notebooks, so that git holds them executed.
 
-    python -m tests.tools.notebooks run [NOTEBOOK ...]      execute in order, normalise, write
-    python -m tests.tools.notebooks check [NOTEBOOK ...]    name those that are stale or untidy
+    python -m tools.notebooks run [NOTEBOOK ...]      execute in order, normalise, write
+    python -m tools.notebooks check [NOTEBOOK ...]    name those that are stale or untidy
 
 Without arguments it takes every notebook. What `run` calls equivalent, and therefore leaves as it
 stands, is what strict nbval accepts: `notebooks/conftest.py` uses the same `sanitize` and `snap`.
@@ -30,8 +30,8 @@ from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams, transform_streams_for_comparison
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = ROOT / "notebooks"
+from helpers.paths import NOTEBOOKS, ROOT
+
 CELL_TIMEOUT = 120  # seconds
 
 # Text that moves from one machine or run to the next although nothing is wrong.
@@ -440,7 +440,7 @@ def problems(path: Path) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m tests.tools.notebooks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.notebooks", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("command", choices=["run", "check"])
     parser.add_argument("notebooks", nargs="*", type=Path)

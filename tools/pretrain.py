@@ -1,6 +1,6 @@
 """Train the letter reader of lesson 12 on Latin letters, and write its weights to `data/latin.pt`.
 
-    python -m tests.tools.pretrain [EPOCHS [FILE]]
+    python -m tools.pretrain [EPOCHS [FILE]]
 
 Takes about two minutes on two cores. The file holds the weights of `make_reader(52)` and the
 accuracy that was measured on letters that it never saw; lesson 12 says where it comes from.
@@ -16,9 +16,9 @@ from torch import nn, optim
 from torch.nn import functional as F
 
 from helpers.checkpoint import save_checkpoint
-from helpers.data import LATIN, render_glyphs
 from helpers.device import set_seed
-from tests.tools.notebooks import ROOT
+from helpers.glyphs import LATIN, render_glyphs
+from helpers.paths import ROOT
 
 FILE = ROOT / "data" / "latin.pt"
 PER_CLASS, BATCH, RATE = 600, 128, 0.01

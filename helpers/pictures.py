@@ -1,0 +1,202 @@
+"""Pictures: photographs, the sets of ten classes that lessons 10 and later read, folders of files.
+
+The photographs and the digits need no network: scikit-learn ships them. `load_images` can also
+download three larger sets.
+"""
+
+import gzip
+import http.client
+import os
+import shutil
+import socket
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from helpers.paths import DataError, data_dir
+from helpers.tables import Table, load_table, split
+
+
+class Images(NamedTuple):
+    """Pictures for training, validation and test, never overlapping.
+
+    Attributes:
+        name: Of the set: "digits", "mnist", "fashion_mnist" or "cifar10".
+        train: To train on.
+        valid: To choose by.
+        test: To look at once, at the end.
+    """
+
+    name: str
+    train: Table
+    valid: Table
+    test: Table
+
+
+def load_images(name: str | None = None, seed: int = 0) -> Images:
+    """Load a set of pictures of ten classes, downloading it into `data_dir()` if need be.
+
+    Args:
+        name: "digits" (1797 pictures of 1 x 8 x 8, which need no network), "mnist" or
+            "fashion_mnist" (70 000 of 1 x 28 x 28, 12 or 31 MB to download), or "cifar10" (60 000
+            of 3 x 32 x 32, 170 MB). None for the variable `LADDER_IMAGES`, or else "digits".
+        seed: Of the split. A fifth of the digits is the test set, a tenth the validation set; the
+            other sets come with a test set, and a tenth of the rest is for validation.
+
+    Raises:
+        DataError: There is no such set; or it is not in the folder, and cannot be downloaded.
+    """
+    name = name or os.environ.get("LADDER_IMAGES") or "digits"
+    loaders = {"mnist": _read_mnist, "fashion_mnist": _read_mnist, "cifar10": _read_cifar}
+    if name == "digits":
+        table = load_table("digits")
+        train, valid, test = split(table.targets, (0.7, 0.1, 0.2), seed)
+        return Images(name, *(_rows(table, rows) for rows in (train, valid, test)))
+    if name not in loaders:
+        raise DataError(f"no set of pictures {name!r}; choose one of {['digits', *loaders]}")
+    rest, test = loaders[name](name)
+    train, valid = split(rest.targets, (0.9, 0.1), seed)
+    return Images(name, _rows(rest, train), _rows(rest, valid), test)
+
+
+def _rows(table: Table, rows: torch.Tensor) -> Table:
+    return table._replace(inputs=table.inputs[rows], targets=table.targets[rows])
+
+
+def _read_mnist(name: str) -> tuple[Table, Table]:
+    """Read MNIST or Fashion-MNIST from its four archives, whose MD5s torchvision knows."""
+    from torchvision import datasets  # takes a second, so only where it is needed
+
+    source = {"mnist": datasets.MNIST, "fashion_mnist": datasets.FashionMNIST}[name]
+    folder = data_dir() / source.__name__ / "raw"
+    mirrors = [[f"{mirror}{file}" for mirror in source.mirrors] for file, _ in source.resources]
+    files = [(urls, md5) for urls, (_, md5) in zip(mirrors, source.resources, strict=True)]
+    paths = {path.name.split("-idx")[0]: path for path in _download(name, folder, files)}
+    tables = []
+    for part in ("train", "t10k"):
+        pixels = gzip.decompress(paths[f"{part}-images"].read_bytes())
+        labels = gzip.decompress(paths[f"{part}-labels"].read_bytes())
+        # The format: 4 bytes that name it, 4 a dimension, then a byte a number.
+        targets = torch.frombuffer(bytearray(labels), dtype=torch.uint8, offset=8).long()
+        inputs = torch.frombuffer(bytearray(pixels), dtype=torch.uint8, offset=16)
+        inputs = inputs.reshape(len(targets), 1, 28, 28) / 255
+        tables.append(Table(inputs, targets, [], [c.split(" - ")[0] for c in source.classes]))
+    return tables[0], tables[1]
+
+
+def _read_cifar(name: str) -> tuple[Table, Table]:
+    """Read CIFAR-10; torchvision unpacks its archive, and checks the MD5 of each file in it."""
+    from torchvision import datasets
+
+    source = datasets.CIFAR10
+    _download(name, data_dir(), [([source.url], source.tgz_md5)])
+    tables = []
+    for train in (True, False):
+        try:
+            raw = source(data_dir(), train=train, download=True)
+        except OSError as error:
+            say = f"cannot unpack {source.filename} in {data_dir()}: {error}"
+            raise DataError(f"{say}; free space or set LADDER_DATA") from None
+        inputs = torch.from_numpy(raw.data).permute(0, 3, 1, 2) / 255
+        tables.append(Table(inputs.contiguous(), torch.tensor(raw.targets), [], raw.classes))
+    return tables[0], tables[1]
+
+
+def _download(name: str, folder: Path, files: list[tuple[list[str], str]]) -> list[Path]:
+    """Make sure that files are in a folder, each with its MD5; one that lacks appears whole."""
+    from torchvision.datasets.utils import check_integrity, download_url
+
+    paths = [folder / urls[0].rsplit("/", 1)[1] for urls, _ in files]
+    for path, (urls, md5) in zip(paths, files, strict=True):
+        if check_integrity(path, md5):
+            continue
+        errors, timeout, staging = [], socket.getdefaulttimeout(), None
+        try:
+            socket.setdefaulttimeout(30)  # seconds; a network that swallows packets never answers
+            folder.mkdir(parents=True, exist_ok=True)
+            staging = Path(tempfile.mkdtemp(dir=folder, prefix=f".{path.name}."))
+            for url in urls:
+                try:
+                    print(f"downloading {url}")
+                    download_url(url, staging, path.name, md5)
+                    (staging / path.name).replace(path)
+                    break
+                except (OSError, RuntimeError, http.client.HTTPException) as error:
+                    errors.append(f"{url}: {error}")
+            else:
+                names = ", ".join(p.name for p in paths)
+                there = "damaged in" if path.exists() else "not in"
+                raise DataError(
+                    f"{name}: {path.name} is {there} {folder}, and cannot be downloaded "
+                    f"({'; '.join(errors)}). Connect to a network and run this again; or put "
+                    f"{names} into that folder by hand; or use load_images('digits') (or "
+                    "LADDER_IMAGES=digits), which needs no network"
+                )
+        except OSError as error:
+            raise DataError(
+                f"{name}: cannot write in {folder}: {error}; free space or set LADDER_DATA"
+            ) from None
+        finally:
+            socket.setdefaulttimeout(timeout)
+            if staging is not None:
+                shutil.rmtree(staging, ignore_errors=True)
+    return paths
+
+
+def load_photo(name: str = "china") -> torch.Tensor:
+    """Load one of scikit-learn's two photographs, "china" or "flower": uint8, (3, 427, 640).
+
+    Raises:
+        DataError: There is no such photograph.
+    """
+    from sklearn.datasets import load_sample_image
+
+    if name not in ("china", "flower"):
+        raise DataError(f"no photograph {name!r}; choose 'china' or 'flower'")
+    photo = torch.tensor(load_sample_image(f"{name}.jpg"))  # (height, width, channels)
+    return photo.permute(2, 0, 1).contiguous()
+
+
+def write_image_folder(table: Table, folder: str | Path) -> Path:
+    """Write pictures as PNG files, a folder a class: `folder/CLASS/00042.png`.
+
+    The folder appears whole or not at all; if it is there already, nothing is written.
+
+    Args:
+        table: Pictures of one or three channels in 0 to 1, and their classes.
+        folder: To be made.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataError: The folder cannot be written.
+    """
+    folder = Path(folder)
+    if folder.is_dir():
+        return folder
+    from PIL import Image
+
+    staging = None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        for name in table.class_names:
+            (staging / name).mkdir()
+        pixels = (table.inputs * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        for i, (picture, target) in enumerate(zip(pixels, table.targets.tolist(), strict=True)):
+            image = Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
+            image.save(staging / table.class_names[target] / f"{i:05}.png")
+        staging.chmod(0o755)
+        staging.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():  # else another process was quicker, and all is well
+            raise DataError(
+                f"cannot write {folder}: {error}; free space or set LADDER_DATA"
+            ) from None
+    finally:
+        if staging is not None:
+            shutil.rmtree(staging, ignore_errors=True)
+    return folder

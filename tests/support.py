@@ -1,0 +1,102 @@
+"""What several test modules need."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from helpers.paths import ROOT
+from tools.offline import LOOPBACK_ONLY
+
+
+def cell(source: str, *tags: str) -> NotebookNode:
+    """Make a code cell."""
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def prose(source: str) -> NotebookNode:
+    """Make a markdown cell."""
+    return nbformat.v4.new_markdown_cell(source)
+
+
+def book(*cells: NotebookNode) -> NotebookNode:
+    """Make a notebook."""
+    return nbformat.v4.new_notebook(cells=list(cells))
+
+
+def run_python(
+    *arguments: str | Path, cwd: Path = ROOT, offline: bool = False, **variables: str | None
+):
+    """Run this Python in a process of its own; a variable given as None is unset."""
+    prefix = LOOPBACK_ONLY if offline else []
+    environment = {**os.environ, **{k: v for k, v in variables.items() if v is not None}}
+    for name in [name for name, value in variables.items() if value is None]:
+        environment.pop(name, None)
+    for name in [name for name in environment if name.startswith(("PYTEST_", "COV_"))]:
+        environment.pop(name)  # a pytest inside a pytest is not one of its workers
+    return subprocess.run(
+        [*prefix, sys.executable, *map(str, arguments)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str, str]]:
+    """Start the JupyterLab of `make lab`, on a machine without a screen; end it afterwards.
+
+    Args:
+        root: The repository, or a copy with its Makefile.
+        private: A folder for Jupyter's settings, data and log, instead of the user's.
+        variables: More of the environment.
+
+    Yields:
+        Its address, such as "http://127.0.0.1:8888", and its token.
+    """
+    folders = {f"JUPYTER_{kind}_DIR": str(private / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
+    environment = {**os.environ, **folders, **variables, "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
+    log = private / "log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [*command, f"PORT={free_port()}"],
+            cwd=root,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        printed = None
+        while printed is None and server.poll() is None:
+            time.sleep(0.2)  # pytest's own limit ends a server that never comes up
+            printed = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())
+        assert printed, log.read_text()
+        yield printed[1], printed[2]
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(server.pid, signal.SIGKILL)

@@ -1,0 +1,1 @@
+"""Programs that people run; nothing here is imported by a lesson or a helper."""

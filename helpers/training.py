@@ -1,4 +1,7 @@
-"""The training loop and what surrounds it; one epoch is earned in lesson 04, `fit` in 10."""
+"""The training loop and what surrounds it.
+
+One epoch and `evaluate` are earned in lesson 04, `accuracy` in 05, the rest in 10.
+"""
 
 import itertools
 import math
@@ -6,6 +9,7 @@ from collections.abc import Callable, Iterable
 
 import torch
 from torch import nn
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
 
 def train_epoch(
@@ -77,7 +81,50 @@ def evaluate(model: nn.Module, loader: Iterable, measure: Callable) -> float:
     return total / count
 
 
-def predict(model: nn.Module, loader: Iterable) -> tuple[torch.Tensor, torch.Tensor]:
+def accuracy(logits: torch.Tensor, targets: torch.Tensor) -> float:
+    """Return the share of the targets that are predicted.
+
+    Args:
+        logits: As many as targets, in the same shape: class 1 is predicted from 0 on, that is from
+            a probability of a half. Or one a class along dim 1, (batch, classes, ...): the class
+            of the largest is predicted.
+        targets: Class numbers of any dtype: of the logits' shape, or (batch, ...).
+
+    Returns:
+        A number from 0 to 1; nan if there are no targets.
+
+    Raises:
+        ValueError: The shapes fit neither way.
+    """
+    one_each = logits.numel() == targets.numel()
+    guesses = logits >= 0 if one_each else logits.argmax(dim=1)
+    if guesses.shape != targets.shape:
+        shapes = f"{tuple(logits.shape)} and {tuple(targets.shape)}"
+        raise ValueError(f"logits and targets do not fit, their shapes are {shapes}")
+    return (guesses == targets).float().mean().item()
+
+
+def make_loader(
+    inputs: torch.Tensor, targets: torch.Tensor, batch_size: int = 1000, shuffle: bool = False
+) -> DataLoader:
+    """Make a loader of examples that lie in memory; it fetches a whole batch at once.
+
+    Args:
+        inputs: (examples, ...), on any device.
+        targets: (examples, ...), likewise.
+        batch_size: Examples a batch; the last batch may be smaller.
+        shuffle: In another order each time, drawn by torch's global random state.
+
+    Returns:
+        A loader of pairs (inputs, targets).
+    """
+    dataset = TensorDataset(inputs, targets)
+    order = RandomSampler(dataset) if shuffle else range(len(dataset))
+    batches = BatchSampler(order, batch_size, drop_last=False)
+    return DataLoader(dataset, sampler=batches, batch_size=None)
+
+
+def collect_outputs(model: nn.Module, loader: Iterable) -> tuple[torch.Tensor, torch.Tensor]:
     """Collect the outputs of `model` for a whole `loader`, as `evaluate` would see them.
 
     Args:
@@ -165,9 +212,9 @@ def fit(
     train_loss_fn, valid_loss_fn = guard(loss_fn), guard(loss_fn, "validation after epoch")
     for epoch in range(1, epochs + 1):
         history["train_loss"].append(train_epoch(model, train_loader, train_loss_fn, optimizer))
-        logits, targets = predict(model, valid_loader)
+        logits, targets = collect_outputs(model, valid_loader)
         history["valid_loss"].append(valid_loss_fn(logits, targets).item())
-        history["valid_accuracy"].append((logits.argmax(dim=1) == targets).float().mean().item())
+        history["valid_accuracy"].append(accuracy(logits, targets))
         if show and (epoch in (1, epochs) or epoch % math.ceil(epochs / 10) == 0):
             latest = "  ".join(f"{name} {values[-1]:.3f}" for name, values in history.items())
             print(f"epoch {epoch:{len(str(epochs))}}/{epochs}  {latest}")

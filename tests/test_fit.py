@@ -1,7 +1,8 @@
-"""Training a classifier: the history is right, and bad input stops it by name and step."""
+"""Measuring and training a classifier: bad input stops it, by name and step."""
 
 import copy
 import math
+import re
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ from torch import nn, optim
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from helpers.training import evaluate, fit, guard, predict, train_epoch
+from helpers import training
+from helpers.training import accuracy, collect_outputs, evaluate, fit, guard, train_epoch
 
 CLASSES, BATCH = 3, 4
 
@@ -36,20 +38,78 @@ def run(model, train, valid, epochs=3, lr=0.1, **options):
     return fit(model, train, valid, nn.CrossEntropyLoss(), optimizer, epochs, **options)
 
 
-# Predictions
+# Accuracy
 
 
-def test_predictions_are_those_of_the_whole_set_at_once_in_eval_mode():
+@pytest.mark.parametrize("classes", [2, 3, 10])
+@pytest.mark.parametrize("places", [(), (4,), (2, 3)])
+def test_the_accuracy_is_the_share_of_right_answers(classes, places):
+    torch.manual_seed(0)
+    logits, targets = torch.randn(7, classes, *places), torch.randint(classes, (7, *places))
+    right = logits.argmax(dim=1) == targets
+    found = accuracy(logits, targets)
+    assert type(found) is float and found == pytest.approx(right.double().mean().item())
+
+
+@pytest.mark.parametrize("shape", [(7,), (7, 1), (5, 7)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64, torch.bool])
+def test_a_single_logit_predicts_class_1_from_0_on(shape, dtype):
+    torch.manual_seed(0)
+    logits = torch.randn(shape)
+    assert accuracy(logits, (logits > 0).to(dtype)) == 1
+    assert accuracy(logits, (logits < 0).to(dtype)) == 0
+    assert accuracy(torch.zeros(shape), torch.ones(shape, dtype=dtype)) == 1
+
+
+def test_an_accuracy_of_nothing_is_no_number():
+    assert math.isnan(accuracy(torch.zeros(0), torch.zeros(0)))
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets"), [((7, 1), (7,)), ((7,), (7, 1)), ((7, 3), (7, 1)), ((7, 3), (6,))]
+)
+def test_shapes_that_would_broadcast_are_refused(logits, targets):
+    with pytest.raises(ValueError, match=re.escape(f"their shapes are {logits} and {targets}")):
+        accuracy(torch.zeros(logits), torch.zeros(targets))
+
+
+# Loaders
+
+
+@pytest.mark.parametrize("size", [1, 4, 26, 100])
+def test_a_loader_from_memory_gives_every_example_once(size):
+    inputs, targets = make_data()
+    for shuffle in (False, True):
+        batches = list(training.make_loader(inputs, targets, size, shuffle))
+        assert [len(some) for some, _ in batches][:-1] == [size] * (len(batches) - 1)
+        seen, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        order = [(inputs == row).all(dim=1).nonzero().item() for row in seen]
+        assert torch.equal(labels, targets[order]) and sorted(order) == [*range(26)]
+        assert (order == [*range(26)]) is not shuffle
+
+
+def test_a_shuffling_loader_takes_another_order_each_time_and_the_same_from_a_seed():
+    loader = training.make_loader(*make_data(), shuffle=True)
+    torch.manual_seed(3)
+    first, second = (next(iter(loader))[0] for _ in range(2))
+    torch.manual_seed(3)
+    assert torch.equal(next(iter(loader))[0], first) and not torch.equal(first, second)
+
+
+# Outputs
+
+
+def test_outputs_are_those_of_the_whole_set_at_once_in_eval_mode():
     inputs, targets = make_data()
     model = make_model(dropout=0.5)
-    outputs, seen = predict(model, make_loader(inputs, targets))
+    outputs, seen = collect_outputs(model, make_loader(inputs, targets))
     torch.testing.assert_close(outputs, copy.deepcopy(model).eval()(inputs).detach())
     assert torch.equal(seen, targets)
     assert model.training
 
 
-def test_predictions_can_be_computed_with():
-    outputs, targets = predict(make_model(), make_loader(*make_data()))
+def test_outputs_can_be_computed_with():
+    outputs, targets = collect_outputs(make_model(), make_loader(*make_data()))
     scale = torch.ones((), requires_grad=True)
     F.cross_entropy(outputs * scale, targets).backward()
     assert scale.grad.isfinite()
@@ -76,9 +136,9 @@ def test_the_history_ends_on_what_an_evaluation_gives(size):
     history = run(model, make_loader(*make_data()), valid)
     assert [len(values) for values in history.values()] == [3, 3, 3]
     loss = evaluate(model, valid, nn.CrossEntropyLoss())
-    accuracy = evaluate(model, valid, lambda z, t: (z.argmax(dim=1) == t).float().mean())
+    right = evaluate(model, valid, accuracy)
     assert history["valid_loss"][-1] == pytest.approx(loss, rel=1e-6)
-    assert history["valid_accuracy"][-1] == pytest.approx(accuracy)
+    assert history["valid_accuracy"][-1] == pytest.approx(right)
 
 
 def test_the_watching_changes_nothing():

@@ -12,6 +12,7 @@ from helpers.glyphs import GREEK, LATIN, render_glyphs
 from helpers.paths import DataError, data_dir
 from helpers.pictures import write_image_folder
 from helpers.tables import Table
+from helpers.training import accuracy, evaluate, make_loader
 from tests.benchmarks.transfer import LESSON, lesson_functions
 from tests.rules import Lesson, _definition
 from tools import pretrain
@@ -76,7 +77,7 @@ def test_the_shipped_weights_reach_their_accuracy_on_fresh_letters(shipped):
     model = pretrain.make_reader(len(LATIN))
     model.load_state_dict(shipped["weights"])
     fresh = render_glyphs(LATIN, 100, seeded(12345))
-    measured = pretrain.measure(model, fresh.inputs, fresh.targets)
+    measured = evaluate(model, make_loader(fresh.inputs, fresh.targets), accuracy)
     assert shipped["accuracy"] > 0.95
     assert abs(measured - shipped["accuracy"]) < 0.01
 
@@ -160,10 +161,12 @@ def test_only_the_new_head_can_learn(hub):
     name = "resnet18"
     network = models.get_model(name)
     save_weights(network, name, hub)
-    model, head, transform = lesson_functions()["load_imagenet"](name, 3)
-    assert [n for n, p in model.named_parameters() if p.requires_grad] == ["fc.weight", "fc.bias"]
+    backbone, head, transform = lesson_functions()["load_imagenet"](name, 3)
+    assert not any(p.requires_grad for p in backbone.parameters())
+    assert all(p.requires_grad for p in head.parameters())
     assert head.out_features == 3 and transform.crop_size == [224]
-    assert torch.equal(model.conv1.weight, network.conv1.weight)
+    assert torch.equal(backbone.conv1.weight, network.conv1.weight)
+    assert backbone.eval()(torch.rand(2, 3, 64, 64)).shape == (2, head.in_features)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "mobilenet_v3_small"])

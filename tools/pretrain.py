@@ -19,6 +19,7 @@ from helpers.checkpoint import save_checkpoint
 from helpers.device import set_seed
 from helpers.glyphs import LATIN, render_glyphs
 from helpers.paths import ROOT
+from helpers.training import accuracy, evaluate, make_loader
 
 FILE = ROOT / "data" / "latin.pt"
 PER_CLASS, BATCH, RATE = 600, 128, 0.01
@@ -67,24 +68,17 @@ def train(epochs: int = 8, per_class: int = PER_CLASS, show: bool = True) -> Res
             seconds = time.perf_counter() - began
             mean = total / len(letters.targets)
             print(f"epoch {epoch}/{epochs}  train loss {mean:.3f}  {seconds:.0f} s", flush=True)
-    return Result(model, measure(model, test.inputs, test.targets))
-
-
-def measure(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """Give the accuracy in eval mode."""
-    model.eval()
-    with torch.inference_mode():
-        logits = torch.cat([model(some) for some in inputs.split(1000)])
-    return (logits.argmax(dim=1) == targets).float().mean().item()
+    test_loader = make_loader(test.inputs, test.targets)
+    return Result(model, evaluate(model, test_loader, accuracy))
 
 
 def main() -> None:
     """Train, and write the weights."""
     epochs = int(sys.argv[1]) if len(sys.argv) > 1 else 8
     path = Path(sys.argv[2]) if len(sys.argv) > 2 else FILE
-    model, accuracy = train(epochs)
-    save_checkpoint(path, {"weights": model.state_dict(), "accuracy": accuracy})
-    print(f"accuracy {accuracy:.4f} on fresh letters; wrote {path.stat().st_size / 1e6:.2f} MB")
+    model, share = train(epochs)
+    save_checkpoint(path, {"weights": model.state_dict(), "accuracy": share})
+    print(f"accuracy {share:.4f} on fresh letters; wrote {path.stat().st_size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

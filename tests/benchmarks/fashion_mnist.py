@@ -27,6 +27,7 @@ from torchvision import datasets, transforms
 from helpers.paths import ROOT, data_dir
 from helpers.pictures import load_images
 from helpers.tables import Table
+from helpers.training import accuracy, evaluate, make_loader
 
 
 def lesson(*names: str) -> dict:
@@ -79,19 +80,12 @@ def ours(seed: int, epochs: int, train: Table) -> tuple[nn.Module, float]:
     return model, time.perf_counter() - began
 
 
-def measure(model: nn.Module, test: Table) -> float:
-    """Give the accuracy on the test set."""
-    model.eval()
-    with torch.inference_mode():
-        logits = torch.cat([model(some) for some in test.inputs.split(1000)])
-    return (logits.argmax(dim=1) == test.targets).float().mean().item()
-
-
 def main() -> None:
     """Run everyone and print a line each."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     counts = [int(text) for text in sys.argv[2:]] or [1, 8]
     images = load_images("fashion_mnist")
+    test_loader = make_loader(images.test.inputs, images.test.targets)
     contenders: dict[str, Callable] = {"TinyVGG, 3 epochs": classic}
     for epochs in counts:
         name = f"lesson 11, {epochs} epoch{'s' * (epochs > 1)}"
@@ -100,16 +94,15 @@ def main() -> None:
     for seed in range(rounds):
         for name, contender in contenders.items():
             model, seconds = contender(seed)
-            results[name].append((seconds, measure(model, images.test)))
-            print(
-                f"  round {seed}: {name}: {seconds:.1f} s, {results[name][-1][1]:.4f}", flush=True
-            )
+            share = evaluate(model, test_loader, accuracy)
+            results[name].append((seconds, share))
+            print(f"  round {seed}: {name}: {seconds:.1f} s, {share:.4f}", flush=True)
     base = [seconds for seconds, _ in results["TinyVGG, 3 epochs"]]
     print(f"medians of {rounds} rounds, {torch.get_num_threads()} threads")
     for name, pairs in results.items():
-        seconds, accuracy = (statistics.median(values) for values in zip(*pairs, strict=True))
+        seconds, share = (statistics.median(values) for values in zip(*pairs, strict=True))
         ratio = statistics.median(s / b for (s, _), b in zip(pairs, base, strict=True))
-        print(f"{name:22} {seconds:6.1f} s  {ratio:6.3f} x classic  test accuracy {accuracy:.4f}")
+        print(f"{name:22} {seconds:6.1f} s  {ratio:6.3f} x classic  test accuracy {share:.4f}")
 
 
 if __name__ == "__main__":

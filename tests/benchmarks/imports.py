@@ -21,7 +21,7 @@ print(between - began, time.perf_counter() - between)
 """
 
 
-def measure(module: str, repeats: int) -> tuple[float, float]:
+def time_import(module: str, repeats: int) -> tuple[float, float]:
     """Give the median seconds of importing torch and matplotlib, and then `module`."""
     pairs = []
     for _ in range(repeats):
@@ -37,7 +37,7 @@ def main() -> None:
     repeats = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     for path in sorted((ROOT / "helpers").rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        base, added = measure(module, repeats)
+        base, added = time_import(module, repeats)
         print(f"{module:40} {added * 1000:6.1f} ms on {base:.2f} s: {added / base:.1%}")
 
 

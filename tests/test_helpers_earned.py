@@ -6,7 +6,7 @@ import re
 import pytest
 
 from helpers.paths import ROOT
-from tests.rules import Lesson, load_lessons
+from tools.lesson import Lesson, load_lessons
 from tools.notebooks import tags
 
 # What learners start from a terminal or a cell; a lesson imports them, but they are no helpers.
@@ -14,8 +14,10 @@ PROGRAMS = {"__init__", "doctor", "progress", "paths"}
 
 # Helpers that fewer than two lessons import, and why they are in `helpers` all the same.
 SOON = "lessons 00 to 04 as rewritten"
-ONE_FIGURE = "a long drawing of one lesson, that would hide its idea"
-CHECKPOINTS = "earned in lesson 14; its second process and whoever trains for long go on by it"
+ONE_FIGURE = "a long drawing that would hide the idea of its lesson"
+CHECKPOINTS = (
+    "earned in lesson 14, where a second process trains by it; tools/pretrain.py saves by it"
+)
 DECLARED = {
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",
     "helpers.notebook.short_tracebacks": SOON,

@@ -296,7 +296,7 @@ def test_a_matrix_shows_its_numbers_dark_on_light():
     assert [text.get_position() for text in ax.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]
     image = ax.images[0]
     assert image.cmap(image.norm(4.0))[0] > 0.4  # the darkest shade is a mid grey
-    assert ax.get_title(loc="left") == "M"
+    assert ax.get_title() == "M"
     with pytest.raises(ValueError, match=r"two dimensions, got shape \(2,\)"):
         draw_matrix([1, 2])
 

@@ -28,7 +28,8 @@ def get_device(name: str | None = None) -> torch.device:
     best = found[0].removesuffix(":0")
     name = str(name or os.environ.get("LADDER_DEVICE") or best)
     if name not in found and f"{name}:0" not in found:
-        raise ValueError(f"no device {name!r} here; choose one of {found} or unset LADDER_DEVICE")
+        choices = f"choose one of {found} or unset LADDER_DEVICE"
+        raise ValueError(f"no device {name!r} here; {choices}")
     return torch.device(name)
 
 

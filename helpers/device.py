@@ -19,13 +19,13 @@ def get_device(name: str | None = None) -> torch.device:
     Raises:
         ValueError: The device asked for is unknown or not there; the message lists those that are.
     """
-    found = []
+    found = []  # from the best device to the slowest
     if torch.cuda.is_available():
         found += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         found.append("mps:0")
     found.append("cpu:0")
-    best = found[0].removesuffix(":0")
+    best = found[0].removesuffix(":0")  # "cuda", "mps" or "cpu"
     name = str(name or os.environ.get("LADDER_DEVICE") or best)
     if name not in found and f"{name}:0" not in found:
         choices = f"choose one of {found} or unset LADDER_DEVICE"

@@ -303,8 +303,8 @@ def draw_images(
 
     Args:
         images: (pictures, channels, height, width) with 1 or 3 channels, on any device; or a list
-            of tensors or arrays of any sizes, (channels, height, width) or (height, width). Grey ones may
-            have any values; those of colours are clamped to 0 to 1 (bytes: 0 to 255).
+            of tensors or arrays of any sizes, (channels, height, width) or (height, width). Grey
+            ones may have any values; those of colours are clamped to 0 to 1 (bytes: 0 to 255).
         titles: One a picture, for above it.
         columns: Pictures in a row.
         size: Of a picture, in inches.

@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from helpers.paths import ROOT
 from tests.support import make_lab, needs_make, run_python
 from tools.notebooks import code_cells, every_notebook, read
+from tools.proof import PARTS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
@@ -105,9 +106,15 @@ def test_the_top_level_is_the_house():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert commands[-1] == "make test"
+    *_, test, proof = (
+        line
+        for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+        if line[:1] not in ("#", "")
+    )
+    assert test == "make test"
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = re.fullmatch(r'make proof PARTS="([\w ]+)"', proof)[1].split()
+    assert set(parts) < set(PARTS) and parts[0] == "browser"
 
 
 # The Makefile, in a folder of its own with a Python that only notes what it is asked.

@@ -104,7 +104,7 @@ def accuracy(logits: torch.Tensor, targets: torch.Tensor) -> float:
     return (guesses == targets).float().mean().item()
 
 
-def make_loader(
+def make_batches(
     inputs: torch.Tensor, targets: torch.Tensor, batch_size: int = 1000, shuffle: bool = False
 ) -> DataLoader:
     """Make a loader of examples that lie in memory; it fetches a whole batch at once.

@@ -73,14 +73,14 @@ def test_shapes_that_would_broadcast_are_refused(logits, targets):
         accuracy(torch.zeros(logits), torch.zeros(targets))
 
 
-# Loaders
+# Batches
 
 
 @pytest.mark.parametrize("size", [1, 4, 26, 100])
 def test_a_loader_from_memory_gives_every_example_once(size):
     inputs, targets = make_data()
     for shuffle in (False, True):
-        batches = list(training.make_loader(inputs, targets, size, shuffle))
+        batches = list(training.make_batches(inputs, targets, size, shuffle))
         assert [len(some) for some, _ in batches][:-1] == [size] * (len(batches) - 1)
         seen, labels = (torch.cat(parts) for parts in zip(*batches, strict=True))
         order = [(inputs == row).all(dim=1).nonzero().item() for row in seen]
@@ -89,7 +89,7 @@ def test_a_loader_from_memory_gives_every_example_once(size):
 
 
 def test_a_shuffling_loader_takes_another_order_each_time_and_the_same_from_a_seed():
-    loader = training.make_loader(*make_data(), shuffle=True)
+    loader = training.make_batches(*make_data(), shuffle=True)
     torch.manual_seed(3)
     first, second = (next(iter(loader))[0] for _ in range(2))
     torch.manual_seed(3)

@@ -19,7 +19,7 @@ from helpers.checkpoint import save_checkpoint
 from helpers.device import set_seed
 from helpers.glyphs import LATIN, render_glyphs
 from helpers.paths import ROOT
-from helpers.training import accuracy, evaluate, make_loader
+from helpers.training import accuracy, evaluate, make_batches
 
 FILE = ROOT / "data" / "latin.pt"
 PER_CLASS, BATCH, RATE = 600, 128, 0.01
@@ -68,7 +68,7 @@ def train(epochs: int = 8, per_class: int = PER_CLASS, show: bool = True) -> Res
             seconds = time.perf_counter() - began
             mean = total / len(letters.targets)
             print(f"epoch {epoch}/{epochs}  train loss {mean:.3f}  {seconds:.0f} s", flush=True)
-    test_loader = make_loader(test.inputs, test.targets)
+    test_loader = make_batches(test.inputs, test.targets)
     return Result(model, evaluate(model, test_loader, accuracy))
 
 

@@ -27,7 +27,7 @@ from torchvision import datasets, transforms
 from helpers.paths import ROOT, data_dir
 from helpers.pictures import load_images
 from helpers.tables import Table
-from helpers.training import accuracy, evaluate, make_loader
+from helpers.training import accuracy, evaluate, make_batches
 
 
 def lesson(*names: str) -> dict:
@@ -85,7 +85,7 @@ def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     counts = [int(text) for text in sys.argv[2:]] or [1, 8]
     images = load_images("fashion_mnist")
-    test_loader = make_loader(images.test.inputs, images.test.targets)
+    test_loader = make_batches(images.test.inputs, images.test.targets)
     contenders: dict[str, Callable] = {"TinyVGG, 3 epochs": classic}
     for epochs in counts:
         name = f"lesson 11, {epochs} epoch{'s' * (epochs > 1)}"

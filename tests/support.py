@@ -100,3 +100,11 @@ def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str,
             server.wait(20)
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
+
+
+def broken_links(text: str, folder: Path) -> Iterator[str]:
+    """Yield the relative links of markdown `text` that lead nowhere."""
+    for target in re.findall(r"\]\(([^)\s]+)\)|<(?:img|a)[^>]*(?:src|href)=['\"]([^'\"]+)", text):
+        path = (target[0] or target[1]).partition("#")[0]
+        if path and "://" not in path and not (folder / path).exists():
+            yield f"the link to {path} leads nowhere"

@@ -9,8 +9,8 @@ import torch
 
 from helpers.checks.attempt import WrongAnswer
 from helpers.paths import NOTEBOOKS
-from tests.rules import Lesson, load_lessons, stub_names
 from tests.wrong_answers import WRONG
+from tools.lesson import Lesson, load_lessons, stub_names
 from tools.notebooks import read, tags
 
 SEEDS = range(50)

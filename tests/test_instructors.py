@@ -7,7 +7,8 @@ import pytest
 
 from helpers.paths import NOTEBOOKS, ROOT
 from helpers.progress import exercises
-from tests.rules import Lesson, broken_links, load_lessons
+from tests.support import broken_links
+from tools.lesson import Lesson, load_lessons
 
 PATH = NOTEBOOKS / "INSTRUCTORS.md"
 PAGE = PATH.read_text(encoding="utf-8")
@@ -35,7 +36,7 @@ def part(page: str, number: str) -> str:
 def said_by_checks(noun: str) -> list[str]:
     """List the texts in a lesson's checks, and in what all checks share, whole."""
     found = []
-    for name in (noun, "__init__"):
+    for name in (noun, "attempt"):
         source = (ROOT / "helpers" / "checks" / f"{name}.py").read_text(encoding="utf-8")
         constants = (n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant))
         found += [value for value in constants if isinstance(value, str)]

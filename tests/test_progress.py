@@ -17,9 +17,9 @@ from helpers import progress
 from helpers.checks import tensors as check
 from helpers.checks.attempt import WrongAnswer
 from helpers.paths import ROOT, progress_dir
-from tests.rules import load_lessons, stub_names
 from tests.support import book, cell, run_python
 from tests.test_packaging import needs_make, workshop  # noqa: F401
+from tools.lesson import load_lessons, stub_names
 from tools.notebooks import code_cells, execute
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from helpers.paths import ROOT
-from tests.rules import broken_links, load_lessons
+from tests.support import broken_links
+from tools.lesson import load_lessons
 from tools.versions import BEGIN, END, HEAD, add_row
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

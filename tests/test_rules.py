@@ -7,8 +7,9 @@ import pytest
 
 from helpers.paths import NOTEBOOKS
 from tests import rules
-from tests.rules import RULES, Lesson, load_lessons
+from tests.rules import RULES
 from tests.support import book, cell, prose
+from tools.lesson import Lesson, load_lessons, stub_names
 from tools.notebooks import every_notebook, problems
 
 LESSONS = load_lessons()
@@ -224,4 +225,4 @@ def test_hints_and_stubs_are_counted():
     lesson.notebook.cells[14].source = "def double(x):\n    ...\n\n\ncheck.triple(double)"
     said = "\n".join(rules.exercises_are_complete(lesson))
     assert "fewer than two folded hints" in said
-    assert "?" in "".join(rules.stub_names(lesson))
+    assert "?" in "".join(stub_names(lesson))

@@ -13,8 +13,8 @@ from helpers.paths import DataError, data_dir
 from helpers.pictures import write_image_folder
 from helpers.tables import Table
 from tests.benchmarks.transfer import LESSON, lesson_functions
-from tests.rules import Lesson, _definition
 from tools import pretrain
+from tools.lesson import Lesson, definition
 from tools.notebooks import read
 
 SHIPPED = data_dir() / "latin.pt"
@@ -90,9 +90,9 @@ def test_a_brief_retraining_gives_the_same_architecture_and_learns(shipped):
 
 def test_the_lesson_writes_out_the_network_of_the_script():
     trees = filter(None, Lesson(LESSON, read(LESSON)).trees)
-    found = [_definition(tree, "make_reader") for tree in trees]
+    found = [definition(tree, "make_reader") for tree in trees]
     script = Path(pretrain.__file__).read_text(encoding="utf-8")
-    wanted = _definition(ast.parse(script), "make_reader")
+    wanted = definition(ast.parse(script), "make_reader")
     assert [one for one in found if one] == [wanted]
 
 

@@ -48,18 +48,19 @@ lab: $(READY) ## open JupyterLab on notebooks/ (without a screen: print its addr
 
 # Without PORT, TensorBoard takes 6006 or the next free one.
 board: $(READY) ## show runs/ in TensorBoard, at the address it prints
-	@exec $(RUN) tensorboard.main --logdir="$${LADDER_RUNS:-runs}" --host=127.0.0.1 \
+	@folder=$$($(RUN) helpers.paths runs) || exit 1; \
+	exec $(RUN) tensorboard.main --logdir="$$folder" --host=127.0.0.1 \
 	    $(if $(filter file,$(origin PORT)),,--port=$(PORT))
 
-test: $(READY) ## run everything that CI runs
+test: $(READY) ## run every notebook strictly, and test everything else
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) pytest -n logical --maxprocesses 4
 
-# Too slow for `test`. PROOF_SEED=1 interrupts other cells.
-proof: $(READY) ## put every lesson to faults, then run all tests without a network
-	$(RUN) pytest -n 2 --dist worksteal tests/proof
-	$(RUN) tools.offline -m pytest -n logical --maxprocesses 4
+# Too slow for `test`. It goes on where it stopped. PARTS="faults devices" or FROM=faults choose;
+# ONLY=failed repeats what failed; PROOF_SEED=1 interrupts other cells.
+proof: $(READY) ## show the rest: all lessons in a browser, under faults, elsewhere, offline
+	$(RUN) tools.proof $(PARTS) $(if $(FROM),--from $(FROM)) $(if $(ONLY),--$(ONLY))
 
 notebooks: $(READY) ## run and normalise every notebook, or NOTEBOOK=notebooks/01_tensors.ipynb
 	$(RUN) tools.notebooks run $(NOTEBOOK)

@@ -303,8 +303,8 @@ def draw_images(
 
     Args:
         images: (pictures, channels, height, width) with 1 or 3 channels, on any device; or a list
-            of pictures of any sizes, (channels, height, width) or (height, width). Grey ones may
-            have any values; those of colours are clamped to 0 to 1 (bytes: 0 to 255).
+            of tensors or arrays of any sizes, (channels, height, width) or (height, width). Grey
+            ones may have any values; those of colours are clamped to 0 to 1 (bytes: 0 to 255).
         titles: One a picture, for above it.
         columns: Pictures in a row.
         size: Of a picture, in inches.
@@ -316,7 +316,7 @@ def draw_images(
     Raises:
         ValueError: The pictures have another shape, or not as many titles.
     """
-    pictures = [image.detach().cpu() for image in images]
+    pictures = [torch.as_tensor(image).detach().cpu() for image in images]
     pictures = [p.unsqueeze(0) if p.ndim == 2 and isinstance(images, list) else p for p in pictures]
     if not pictures or any(p.ndim != 3 or p.shape[0] not in (1, 3) for p in pictures):
         shapes = images.shape if isinstance(images, torch.Tensor) else pictures[0].shape
@@ -480,7 +480,9 @@ def draw_matrix(
         _, ax = plt.subplots(figsize=(1.6 + side * wide, 1.2 + 0.42 * high))
     # up to a mid grey only, so that black numbers can be read on every shade
     low, top = shades.min().item(), shades.max().item()
-    ax.imshow(shades, cmap="Greys", vmin=low, vmax=low + 1.8 * max(top - low, 1e-9), aspect="auto")
+    ax.imshow(
+        shades.numpy(), cmap="Greys", vmin=low, vmax=low + 1.8 * max(top - low, 1e-9), aspect="auto"
+    )
     for i, j in product(range(high), range(wide)):
         ax.text(j, i, format(numbers[i, j].item(), form), ha="center", va="center", size=9)
     ax.set_xticks(range(wide) if columns else [], columns or [])
@@ -491,8 +493,8 @@ def draw_matrix(
 
 
 def _plain(values: Any) -> Any:
-    """Give numbers as matplotlib takes them: a tensor on the CPU, without its graph."""
-    return values.detach().cpu() if isinstance(values, torch.Tensor) else values
+    """Give numbers as matplotlib takes them: of a tensor an array, without its graph."""
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
 
 
 def _finish(ax: Axes, settings: dict[str, Any]) -> Axes:

@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -51,24 +50,20 @@ def runtest(cell: IPyNbCell) -> None:
     """Run a cell as nbval does; fail where nbval would pass without having compared anything."""
     if cell.cell.execution_count is None:
         cell.raise_cell_error("This cell was never executed; run: make notebooks")
-    began = time.perf_counter()
-    try:
-        run_cell(cell)
-    finally:
-        cell.parent.seconds.append(time.perf_counter() - began)
+    run_cell(cell)
     raised = any(output["output_type"] == "error" for output in cell.test_outputs)
     if "raises-exception" in tags(cell.cell) and not raised:
         cell.raise_cell_error("This cell is tagged raises-exception, but raised nothing")
 
 
 class Budget(pytest.Item):
-    """What a notebook's cells took in this run, against what a lesson may take."""
+    """The memory that a notebook took in this run, against what a lesson may take."""
 
     def runtest(self) -> None:
-        """Compare the times and the kernel's peak memory with the budget."""
+        """Compare the kernel's peak memory, and what the lesson says of its time, with them."""
         manager = getattr(self.parent.kernel, "km", None)  # gone once nbval has stopped the kernel
         peak = peak_memory(manager.provisioner.pid) if manager and manager.is_alive() else 0
-        found = over_budget(self.parent.seconds, peak, stated(self.parent.nb))
+        found = over_budget(peak, stated(self.parent.nb))
         if found:
             pytest.fail("; ".join(found), pytrace=False)
 
@@ -79,7 +74,6 @@ class Budget(pytest.Item):
 
 def collect(file: IPyNbFile) -> Iterator[pytest.Item]:
     """Collect the cells, and after them the budget."""
-    file.seconds = []
     yield from collect_cells(file)
     yield Budget.from_parent(file, name="budget")
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from helpers.paths import ROOT
+from tests import browser
+from tests.support import Workshop
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +29,16 @@ def make_miniature(tmp_path_factory: pytest.TempPathFactory):
 def miniature(make_miniature) -> Path:
     """Make one such repository."""
     return make_miniature()
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """Give a copy of the Makefile with a Python that only notes what it is asked."""
+    return Workshop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory):
+    """Give JupyterLab in a browser, of a copy of the repository."""
+    with browser.start(tmp_path_factory.mktemp("lab")) as running:
+        yield running

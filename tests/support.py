@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 
 from helpers.paths import ROOT
@@ -108,3 +110,50 @@ def broken_links(text: str, folder: Path) -> Iterator[str]:
         path = (target[0] or target[1]).partition("#")[0]
         if path and "://" not in path and not (folder / path).exists():
             yield f"the link to {path} leads nowhere"
+
+
+needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+FAKE = """#!/bin/sh
+echo "$0 $*" >> "$LOG"
+case "$*" in
+    "-m venv .venv") {venv} ;;
+    "-m helpers.paths runs") echo "${{LADDER_RUNS:-/the/runs}}" ;;
+    -c*) exit {old} ;;
+esac
+"""
+
+
+class Workshop:
+    """A copy of the Makefile with a fake Python."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder / "with space ü"
+        self.tools = folder / "tools"
+        self.folder.mkdir()
+        self.tools.mkdir()
+        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+            shutil.copy(ROOT / name, self.folder)
+        for tool in "make sh sed expand uname id touch rm mkdir cp echo cat".split():
+            (self.tools / tool).symlink_to(shutil.which(tool))
+        self.python("python3")
+
+    def python(self, name: str, old: int = 0, venv: str | None = None) -> None:
+        """Put a fake Python there: too old if `old` is 1."""
+        venv = venv or 'mkdir -p .venv/bin && rm -f .venv/bin/python && cp "$0" .venv/bin/python'
+        (self.tools / name).write_text(FAKE.format(old=old, venv=venv))
+        (self.tools / name).chmod(0o755)
+
+    def make(self, *arguments: str, **variables: str):
+        """Run make: its result, and what Python was asked."""
+        log = self.folder / "log"
+        log.write_text("")
+        environment = {"PATH": str(self.tools), "LOG": str(log), "HOME": "/", **variables}
+        result = subprocess.run(
+            ["make", *arguments],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return result, log.read_text()

@@ -34,7 +34,6 @@ from helpers.checkpoint import (
     save_checkpoint,
     set_random_state,
 )
-from tests.support import run_python
 
 EPOCHS, STEPS = 3, 4  # batches an epoch
 
@@ -63,6 +62,8 @@ OPTIMIZERS = {
     "Adam": lambda p: optim.Adam(p, lr=0.01),
     "AdamW": lambda p: optim.AdamW(p, lr=0.01),
 }
+
+
 SCHEDULERS = {
     "SGD": lambda o: optim.lr_scheduler.StepLR(o, 1, gamma=0.5),
     "Adam": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, EPOCHS),
@@ -129,9 +130,6 @@ def _one_thread():
 def undisturbed(tmp_path_factory):
     """Train without interruption, once for each kind."""
     return {kind: run(tmp_path_factory.mktemp(kind), kind) for kind in OPTIMIZERS}
-
-
-# Resuming
 
 
 @pytest.mark.parametrize("every", [1, 3, 100])
@@ -256,51 +254,6 @@ def test_a_state_from_a_machine_with_other_accelerators_is_accepted():
     set_random_state({**state, "cuda": [torch.zeros(16, dtype=torch.uint8)] * 9})
 
 
-# Crashes
-
-KILLER = """
-import os, random, signal, sys, tempfile, time
-import torch
-from pathlib import Path
-from tests.test_checkpoint import run, same
-torch.set_num_threads(1)
-os.fsync = lambda file: None  # a killed process loses nothing that it wrote: the system lives on
-delays, kills, finished = random.Random(0), 0, 0
-with tempfile.TemporaryDirectory() as top:
-    expected = run(Path(top, "undisturbed"))
-    began = time.perf_counter()
-    run(Path(top, "again"))
-    whole = time.perf_counter() - began
-    while kills < 100 or not finished:
-        folder = Path(top, str(finished))
-        child = os.fork()
-        if child == 0:
-            try:
-                os._exit(0 if same(run(folder), expected) else 3)
-            except BaseException as error:
-                print(repr(error), flush=True)
-                os._exit(4)
-        if kills < 100:
-            time.sleep(delays.random() * whole / 2)
-            os.kill(child, signal.SIGKILL)
-        status = os.waitpid(child, 0)[1]
-        if os.WIFSIGNALED(status):
-            kills += 1
-        else:
-            assert os.WEXITSTATUS(status) == 0, f"a restart ended with {os.WEXITSTATUS(status)}"
-            finished += 1
-    left = same(run(Path(top, str(finished))), expected)
-    print(kills, "kills, the last one right:", left)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_hundred_kills_lose_nothing():
-    done = run_python("-W", "ignore", "-c", KILLER, OMP_NUM_THREADS="1")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout == "100 kills, the last one right: True\n"
-
-
 def small_state(number=1):
     return {"weights": torch.full((50,), float(number)), "number": number}
 
@@ -375,9 +328,6 @@ def test_what_could_not_be_read_back_safely_is_not_written(bad, tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot write .* might run code.*unharmed"):
         save_checkpoint(path, bad)
     assert load_checkpoint(path)["number"] == 1
-
-
-# Bad checkpoints
 
 
 class Malicious:
@@ -482,9 +432,6 @@ def test_a_training_goes_on_from_the_checkpoint_before_a_bad_one(kind, undisturb
     write_bad(kind, tmp_path / "last.pt", tmp_path / "executed")
     assert same(run(tmp_path), undisturbed["SGD"])
     assert not (tmp_path / "executed").exists()
-
-
-# Weights that do not fit
 
 
 def test_weights_that_fit_are_loaded_and_those_that_do_not_are_listed():

@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -11,15 +10,15 @@ import tomllib
 import urllib.error
 import urllib.request
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 from helpers.paths import ROOT
-from tests.support import make_lab, run_python
+from tests.support import make_lab, needs_make, run_python
 from tools.notebooks import code_cells, every_notebook, read
+from tools.proof import PARTS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
@@ -107,62 +106,18 @@ def test_the_top_level_is_the_house():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert commands[-1] == "make test"
+    *_, test, proof = (
+        line
+        for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+        if line[:1] not in ("#", "")
+    )
+    assert test == "make test"
     assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+    parts = re.fullmatch(r'make proof PARTS="([\w ]+)"', proof)[1].split()
+    assert set(parts) < set(PARTS) and parts[0] == "browser"
 
 
 # The Makefile, in a folder of its own with a Python that only notes what it is asked.
-
-needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-FAKE = """#!/bin/sh
-echo "$0 $*" >> "$LOG"
-case "$*" in
-    "-m venv .venv") {venv} ;;
-    -c*) exit {old} ;;
-esac
-"""
-
-
-class Workshop:
-    """A copy of the Makefile with a fake Python."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder / "with space ü"
-        self.tools = folder / "tools"
-        self.folder.mkdir()
-        self.tools.mkdir()
-        for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-            shutil.copy(ROOT / name, self.folder)
-        for tool in "make sh sed expand uname id touch rm mkdir cp echo cat".split():
-            (self.tools / tool).symlink_to(shutil.which(tool))
-        self.python("python3")
-
-    def python(self, name: str, old: int = 0, venv: str | None = None) -> None:
-        """Put a fake Python there: too old if `old` is 1."""
-        venv = venv or 'mkdir -p .venv/bin && rm -f .venv/bin/python && cp "$0" .venv/bin/python'
-        (self.tools / name).write_text(FAKE.format(old=old, venv=venv))
-        (self.tools / name).chmod(0o755)
-
-    def make(self, *arguments: str, **variables: str):
-        """Run make: its result, and what Python was asked."""
-        log = self.folder / "log"
-        log.write_text("")
-        environment = {"PATH": str(self.tools), "LOG": str(log), "HOME": "/", **variables}
-        result = subprocess.run(
-            ["make", *arguments],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return result, log.read_text()
-
-
-@pytest.fixture
-def workshop(tmp_path):
-    return Workshop(tmp_path)
 
 
 @needs_make
@@ -186,10 +141,17 @@ def test_the_first_run_installs_and_the_second_does_not(workshop, target):
 
 
 @needs_make
-def test_the_faults_are_a_command_of_their_own(workshop):
-    asked = workshop.make("proof")[1]
-    assert "-m pytest -n 2 --dist worksteal tests/proof\n" in asked
-    assert "-m tools.offline -m pytest -n" in asked
+def test_the_proof_is_a_command_of_its_own_with_parts(workshop):
+    workshop.make("setup")
+    for arguments, asked in {
+        (): "",
+        ("PARTS=faults devices",): "faults devices",
+        ("FROM=faults",): "--from faults",
+        ("PARTS=faults", "ONLY=failed"): "faults --failed",
+    }.items():
+        assert (
+            workshop.make("proof", *arguments)[1].split("tools.proof")[1].split() == asked.split()
+        )
     assert "proof" not in workshop.make("test")[1]
 
 

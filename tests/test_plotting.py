@@ -4,16 +4,21 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 
+from helpers.paths import ROOT
 from helpers.plotting import (
     autograd_graph,
+    draw_bars,
     draw_broadcast,
     draw_confusion,
+    draw_curves,
     draw_graph,
     draw_history,
     draw_images,
     draw_layout,
+    draw_matrix,
     draw_network,
     draw_paths,
+    draw_points,
     draw_workflow,
 )
 from tests.support import run_python
@@ -237,3 +242,67 @@ def test_a_confusion_matrix_has_its_counts_at_row_true_column_predicted():
     shades = ax.images[0].get_array()
     assert shades[0, 0] == shades[1, 1] == 0 < shades[0, 1]
     plt.close("all")
+
+
+# The calls that recur
+
+
+def test_curves_take_shared_places_or_their_own_and_the_styles_of_the_cycle():
+    graph = torch.ones(3, requires_grad=True)
+    with plt.rc_context(fname=ROOT / "notebooks" / "matplotlibrc"):
+        ax = draw_curves({"a": [1, 2, 3], "b": graph, "": ([0, 5], [1, 1])}, title="T", ylim=(0, 9))
+    first, _, third = ax.lines
+    assert list(first.get_xdata()) == [1, 2, 3] and list(third.get_xdata()) == [0, 5]
+    assert len({(line.get_color(), line.get_linestyle()) for line in ax.lines}) == 3
+    assert {line.get_color() for line in ax.lines} != {first.get_color()}
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["a", "b"]
+    assert ax.get_title(loc="left") == "T" and ax.get_ylim() == (0, 9)
+    assert list(draw_curves({"": [4, 5]}, x=torch.tensor([7, 8])).lines[0].get_xdata()) == [7, 8]
+
+
+def test_a_single_curve_has_no_legend_and_epochs_are_whole():
+    ax = draw_curves({"loss": [3.0, 2.0, 1.0]})
+    assert ax.get_legend() is None
+    assert all(tick == int(tick) for tick in ax.get_xticks())
+
+
+def test_a_curve_with_too_few_places_is_named():
+    with pytest.raises(ValueError, match="curve 'a' has 3 heights, but 2 places"):
+        draw_curves({"a": [1, 2, 3]}, x=[1, 2])
+
+
+def test_points_have_a_marker_a_label():
+    ax = draw_points({"a": ([1], [2]), "b": (torch.ones(2), torch.ones(2))}, xlabel="x")
+    shapes = [cloud.get_paths()[0].vertices.shape for cloud in ax.collections]
+    assert [len(cloud.get_offsets()) for cloud in ax.collections] == [1, 2]
+    assert shapes[0] != shapes[1] and ax.get_xlabel() == "x"
+
+
+def test_bars_stand_in_groups_with_their_numbers():
+    ax = draw_bars({"one": [1, 2], "two": torch.tensor([3.0, 4.0])}, ["x", "y"], show=".1f")
+    heights = [bar.get_height() for bar in ax.patches]
+    assert heights == [1, 2, 3, 4]
+    assert [text.get_text() for text in ax.texts] == ["1.0", "2.0", "3.0", "4.0"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["x", "y"]
+    centres = [bar.get_x() + bar.get_width() / 2 for bar in ax.patches]
+    assert sum(centres[::2]) == pytest.approx(0) and sum(centres[1::2]) == pytest.approx(2)
+    with pytest.raises(ValueError, match="'one' has 1 heights, but there are 2 names"):
+        draw_bars({"one": [1]}, ["x", "y"])
+
+
+def test_a_matrix_shows_its_numbers_dark_on_light():
+    ax = draw_matrix(torch.tensor([[1.0, 2.5], [3.0, 4.0]]), ["a", "b"], ["c", "d"], title="M")
+    assert [text.get_text() for text in ax.texts] == ["1", "2.5", "3", "4"]
+    assert [text.get_position() for text in ax.texts] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+    image = ax.images[0]
+    assert image.cmap(image.norm(4.0))[0] > 0.4  # the darkest shade is a mid grey
+    assert ax.get_title() == "M"
+    with pytest.raises(ValueError, match=r"two dimensions, got shape \(2,\)"):
+        draw_matrix([1, 2])
+
+
+def test_pictures_of_any_size_stand_in_a_row_under_one_title():
+    fig = draw_images([torch.rand(3, 4, 6), torch.ones(5, 2)], ["a", "b"], title="Two")
+    assert [ax.get_title(loc="center") for ax in fig.axes] == ["a", "b"]
+    assert [ax.images[0].get_array().shape for ax in fig.axes] == [(4, 6, 3), (5, 2)]
+    assert fig.get_suptitle() == "Two"

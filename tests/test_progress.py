@@ -17,8 +17,7 @@ from helpers import progress
 from helpers.checks import tensors as check
 from helpers.checks.attempt import WrongAnswer
 from helpers.paths import ROOT, progress_dir
-from tests.support import book, cell, run_python
-from tests.test_packaging import needs_make, workshop  # noqa: F401
+from tests.support import book, cell, needs_make, run_python
 from tools.lesson import load_lessons, stub_names
 from tools.notebooks import code_cells, execute
 
@@ -249,7 +248,7 @@ def test_the_last_cell_prints_the_same_in_the_tool_and_under_nbval(place, make_m
 
 
 @needs_make
-def test_make_progress_runs_the_command(workshop):  # noqa: F811
+def test_make_progress_runs_the_command(workshop):
     _, asked = workshop.make("progress")
     assert asked.splitlines()[-1].endswith("-m helpers.progress")
 

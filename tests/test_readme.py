@@ -7,6 +7,7 @@ import pytest
 from helpers.paths import ROOT
 from tests.support import broken_links
 from tools.lesson import load_lessons
+from tools.proof import PARTS
 from tools.versions import BEGIN, END, HEAD, add_row
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,6 +28,10 @@ def test_a_lesson_stands_in_the_map_with_its_own_times(lesson):
 def test_links_lead_somewhere(name):
     path = ROOT / name
     assert list(broken_links(path.read_text(encoding="utf-8"), path.parent)) == []
+
+
+def test_every_part_of_the_proof_stands_in_its_table():
+    assert re.findall(r"^\| `(\w+)` \|", README, re.M) == list(PARTS)
 
 
 def test_make_targets_named_in_the_readme_exist():

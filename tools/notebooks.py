@@ -307,9 +307,9 @@ def _without_paths(text: str) -> str:
 
 # Running
 
-# What a lesson may take on two cores: seconds in all, seconds a cell, MiB of memory. A machine
-# may be slow or busy, so a run counts as over the budget at three times these seconds.
-LESSON_SECONDS, CELL_SECONDS, KERNEL_MIB, SLACK = 30, 10, 1536, 3
+# What a lesson may take on two cores: seconds in all, seconds a cell, MiB of memory. Seconds depend
+# on the machine, so no test holds them: `python -m tests.benchmarks.lessons` reports them.
+LESSON_SECONDS, CELL_SECONDS, KERNEL_MIB = 30, 10, 1536
 
 
 def stated(notebook: NotebookNode) -> int:
@@ -318,21 +318,16 @@ def stated(notebook: NotebookNode) -> int:
     return int(said[1]) if said else LESSON_SECONDS
 
 
-def over_budget(seconds: list[float], peak: float, stated: int) -> list[str]:
+def over_budget(peak: float, stated: int) -> list[str]:
     """Say what went over the budget.
 
     Args:
-        seconds: What each cell took.
         peak: Memory of the kernel in MiB.
-        stated: The seconds that the lesson says it runs; ten or fewer count as ten.
+        stated: The seconds that the lesson says it runs.
     """
     found = []
     if stated > LESSON_SECONDS:
         found.append(f"it says that it runs {stated} s; a lesson may run {LESSON_SECONDS} s")
-    if sum(seconds) > SLACK * max(10, stated):
-        found.append(f"it ran {sum(seconds):.0f} s and says about {stated} s")
-    if max(seconds, default=0) > SLACK * CELL_SECONDS:
-        found.append(f"a cell ran {max(seconds):.0f} s; one may run {CELL_SECONDS} s")
     if peak > KERNEL_MIB:
         found.append(f"its kernel took {peak:.0f} MiB; one may take {KERNEL_MIB} MiB")
     return found
@@ -358,7 +353,8 @@ def execute(notebook: NotebookNode, folder: Path = NOTEBOOKS) -> dict[str, float
         folder: The kernel's working directory.
 
     Returns:
-        "total" and "slowest" cell in seconds, and "memory", the kernel's peak in MiB.
+        "total" and "slowest" cell in seconds, "processor", the kernel's own seconds, and "memory",
+        its peak in MiB.
 
     Raises:
         Failed: A cell raised without the tag `raises-exception`, hung, or its kernel died.
@@ -380,10 +376,12 @@ def execute(notebook: NotebookNode, folder: Path = NOTEBOOKS) -> dict[str, float
                 client.execute_cell(cell, index)
                 seconds.append(time.perf_counter() - start)
             memory = peak_memory(client.km.provisioner.pid)
+            processor = sum(psutil.Process(client.km.provisioner.pid).cpu_times()[:4])
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise Failed(f"cell {index}: {error}") from error
     total = time.perf_counter() - began
-    return {"total": total, "slowest": max(seconds, default=0.0), "memory": memory}
+    slowest = max(seconds, default=0.0)
+    return {"total": total, "slowest": slowest, "processor": processor, "memory": memory}
 
 
 def run(path: Path) -> dict[str, float]:

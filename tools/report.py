@@ -7,6 +7,9 @@ The notebooks may have any names and lie in subfolders, one for each learner, sa
 belongs to is told by the checks that it imports. Of each, the setup cell, imports, definitions and
 the exercises' cells are run, and our checks called anew: what a notebook has stored counts nothing.
 
+Why not nbgrader or otter-grader: both want each assignment prepared and handed out in a format of
+their own, with their tests in it; here the lesson itself, from any git clone, is what is handed in.
+
 Submitted code is not trusted. Each notebook runs in a process of its own (`judge`, beside), which
 is killed with its whole process group when a cell takes too long, when memory or the number of
 processes runs away, and at its end. It works in an empty temporary folder, which is its home, too,

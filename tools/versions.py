@@ -31,7 +31,7 @@ def run_notebooks() -> tuple[int, int]:
         file = Path(folder, "results.xml")
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", f"--junitxml={file}"]
         subprocess.run(
-            [*command, "-p", "no:cacheprovider", "-k", "not budget", "notebooks"],
+            [*command, "-p", "no:cacheprovider", "notebooks"],
             cwd=ROOT,
             check=False,
         )

@@ -19,16 +19,17 @@ def get_device(name: str | None = None) -> torch.device:
     Raises:
         ValueError: The device asked for is unknown or not there; the message lists those that are.
     """
-    counts = {
-        "cuda": torch.cuda.is_available() and torch.cuda.device_count(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": 1,
-    }
-    best = next(kind for kind in counts if counts[kind])
+    found = []  # from the best device to the slowest
+    if torch.cuda.is_available():
+        found += [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append("mps:0")
+    found.append("cpu:0")
+    best = found[0].removesuffix(":0")  # "cuda", "mps" or "cpu"
     name = str(name or os.environ.get("LADDER_DEVICE") or best)
-    found = [f"{kind}:{i}" for kind in counts for i in range(counts[kind])]
     if name not in found and f"{name}:0" not in found:
-        raise ValueError(f"no device {name!r} here; choose one of {found} or unset LADDER_DEVICE")
+        choices = f"choose one of {found} or unset LADDER_DEVICE"
+        raise ValueError(f"no device {name!r} here; {choices}")
     return torch.device(name)
 
 
@@ -55,8 +56,11 @@ def describe_device(device: torch.device) -> str:
     Returns:
         A line that always begins with "running on", so that a notebook's test can pass over it.
     """
-    count = torch.get_num_threads()
-    details = f"{count} thread{'s' * (count != 1)}" if device.type == "cpu" else "accelerator"
     if device.type == "cuda":
         details = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        count = torch.get_num_threads()
+        details = "1 thread" if count == 1 else f"{count} threads"
+    else:
+        details = "accelerator"
     return f"running on {device} ({details})"

@@ -108,7 +108,7 @@ def test_the_make_targets_that_it_names_exist():
     assert set(re.findall(r"(?:`|^    )make ([a-z]+)", PAGE, re.M)) <= set(targets)
 
 
-# A pattern, what to put in its place (the second group, if it has one, one larger), and what is said.
+# A pattern; what to put in its place (None: the second group, one larger); what is said of it.
 ROW = r"(\| \d · [^|]+ \| )(\d+)( \|\n)"
 FAULTS = [
     (r"## \[01 · Tensors\]", "## [01 · Tensor]", "its heading is not"),

@@ -70,7 +70,7 @@ def momentum_path(attempt: Attempt) -> None:
             ),
             (
                 _momentum(start, curvature, lr, factor, steps, share=1 - factor),
-                "section 7 adds the whole gradient to the velocity, not (1 - factor) of it",
+                "momentum adds the whole gradient to the velocity, not (1 - factor) of it",
             ),
             (
                 _momentum(start, curvature, lr, factor, steps, share=factor),
@@ -273,10 +273,10 @@ def largest_stable_lr(attempt: Attempt) -> None:
         gentle, steep = curvatures.tolist()
         square = (2 * inputs.double() ** 2).mean().item()
         mistakes = [
-            (2 / square, "that is the limit for a weight alone; the bias adds a column of ones"),
+            (2 / square, "that is the limit for a weight alone; the bias counts as an input of 1"),
             (2 / gentle, "that is the gentlest curvature; the steepest sets the limit"),
             (1 / steep, "that is 1 / curvature; the cliff stands at twice that"),
-            (4 / steep, "the second derivative of a square brings a factor 2"),
+            (4 / steep, "the slope of a square brings a factor 2"),
             (2 / steep / n, "you summed over the readings; mean squared error averages"),
             (2 / steep / n * 4, "divide by the number of readings, which is not always 4"),
             (2 / (gentle + steep), "not the sum of the curvatures: the largest sets the limit"),

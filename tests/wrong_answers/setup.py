@@ -231,3 +231,13 @@ def score_of_the_last_label(train_labels, test_labels):
 def score_by_comparing_the_whole_list(train_labels, test_labels):
     common = max(set(train_labels), key=train_labels.count)
     return float(test_labels == common)
+
+
+@wrong("baseline_score", says="count with .count")
+def score_without_its_fraction(train_labels, test_labels):
+    return test_labels.count(most_common(train_labels)) // len(test_labels)
+
+
+@wrong("baseline_score", says="among the test labels")
+def score_of_the_most_common_label_of_both(train_labels, test_labels):
+    return test_labels.count(most_common(train_labels + test_labels)) / len(test_labels)

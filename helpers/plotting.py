@@ -329,7 +329,8 @@ def draw_images(
     scale |= {"vmax": max(p.max().item() for p in grey)} if grey else {}
     columns = min(columns, len(pictures))
     rows = -(-len(pictures) // columns)
-    tall = size + 0.25 * max((t.count("\n") + 1 for t in titles or []), default=0)
+    ratio = max(p.shape[1] / p.shape[2] for p in pictures)  # flat pictures need less height
+    tall = size * ratio + 0.25 * max((t.count("\n") + 1 for t in titles or []), default=0)
     shape = {"figsize": (columns * size, rows * tall + 0.4), "squeeze": False}
     fig, axes = plt.subplots(rows, columns, **shape)
     for ax in axes.flat:

@@ -81,6 +81,8 @@ def r_squared(attempt: Attempt) -> None:
     """One minus the residuals' squares over the targets' squared distance from their mean."""
     for n in (5, 8, 30):
         targets, shift = 3 * attempt.randn(n) + 4, 1 + attempt.randn(1).abs()
+        if n == 8:
+            shift = 2 * targets.std()  # so far off that R² is below 0
         noise = attempt.randn(n)
         predictions = (0.7 * targets + noise - (noise + 0.7 * targets).mean()).unsqueeze(1)
         predictions = predictions + targets.mean() + shift  # another mean than that of the targets
@@ -104,6 +106,8 @@ def r_squared(attempt: Attempt) -> None:
             (1 - (left / spread).sqrt(), "no root: R² compares squares"),
             (1 - left / (targets**2).sum(), "subtract the mean of the targets before you square"),
             (correlation**2, "that is the squared correlation, which forgives a wrong scale"),
+            (right.clamp(min=0), "R² may be negative; return it as it is"),
+            (right.abs(), "R² may be negative; return it as it is"),
             (right.reshape(1), "return shape (): one number without a dimension"),
             (right.item(), "return a tensor of shape (), not a Python number"),
         ]

@@ -57,8 +57,18 @@ def crop_channels_first(attempt: Attempt) -> None:
         swapped = images[:, left : left + size, top : top + size]
         misread = "`permute` lists which old dimension comes first, second, and so on"
         anywhere = images.permute(0, 3, 1, 2)
+        got = attempt(
+            images,
+            top,
+            left,
+            size,
+            errors={
+                "length of the desired ordering": "`permute` needs all four dimensions, "
+                "because `images` has one more than a photograph",
+            },
+        )
         attempt.expect(
-            attempt(images, top, left, size),
+            got,
             right,
             mistakes=[
                 (squares.reshape(right.shape), "`reshape` mixes rows and channels; move them"),

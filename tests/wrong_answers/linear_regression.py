@@ -201,6 +201,12 @@ def squared_correlation(predictions, targets):
     return torch.corrcoef(both)[0, 1] ** 2
 
 
+@wrong("r_squared", says="may be negative")
+def never_below_zero(predictions, targets):
+    left = ((targets - predictions.squeeze(1)) ** 2).sum()
+    return (1 - left / ((targets - targets.mean()) ** 2).sum()).clamp(min=0)
+
+
 @wrong("r_squared", says="return shape ()")
 def keep_a_dimension(predictions, targets):
     targets = targets.unsqueeze(1)

@@ -278,6 +278,11 @@ def crop_with_permute_read_the_other_way(images, top, left, size):
     return images[:, top : top + size, left : left + size].permute(0, 2, 3, 1)
 
 
+@wrong("crop_channels_first", says="needs all four dimensions")
+def crop_with_permute_of_three(images, top, left, size):
+    return images[:, top : top + size, left : left + size].permute(2, 0, 1)
+
+
 @wrong("crop_channels_first", says="leave dimension 0 whole")
 def crop_that_slices_the_photographs(images, top, left, size):
     return images[top : top + size, left : left + size].permute(0, 3, 1, 2)

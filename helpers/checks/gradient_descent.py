@@ -266,8 +266,10 @@ def _adam(
 @exercise
 def largest_stable_lr(attempt: Attempt) -> None:
     """Return the learning rate beyond which a line with weight and bias diverges."""
-    for n in (attempt.pick(9, 40), 4, 2):
-        inputs = (attempt.randn(n) * attempt.pick(1, 4) + attempt.pick(1, 4)).cpu()
+    for n, sign in ((attempt.pick(9, 40), 1), (4, -1), (2, 1)):
+        noise = attempt.randn(n) * attempt.pick(1, 4)
+        # below a mean of 0 the steepest direction lies beyond 90 degrees
+        inputs = (sign * (noise - noise.mean() + attempt.pick(1, 4))).cpu()
         columns = torch.stack([inputs, torch.ones(n)], dim=1).double()
         curvatures = torch.linalg.eigvalsh(2 * columns.T @ columns / n)
         gentle, steep = curvatures.tolist()
@@ -283,4 +285,7 @@ def largest_stable_lr(attempt: Attempt) -> None:
             (steep, "that is the largest curvature; the limit is 2 divided by it"),
             (steep / 2, "the wrong way up: 2 divided by the largest curvature"),
         ]
+        if sign < 0:
+            half_turn = "try directions up to 180 degrees, not only up to 90"
+            mistakes.insert(0, (2 / max(square, 2.0), half_turn))
         attempt.expect(attempt(inputs), 2 / steep, mistakes)

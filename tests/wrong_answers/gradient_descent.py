@@ -507,3 +507,10 @@ def adam_with_whole_gradients(gradients, lr):
 @wrong("adam_changes", says="eps is missing")
 def adam_without_eps(gradients, lr):
     return adam(gradients, lr, eps=0.0)
+
+
+@wrong("largest_stable_lr", says="up to 180 degrees")
+def largest_stable_lr_of_a_quarter_turn(inputs):
+    angles = torch.linspace(0, math.pi / 2, 2000).unsqueeze(1)
+    changes = angles.cos() * inputs + angles.sin()  # (directions, n)
+    return 2 / (2 * changes**2).mean(dim=1).max().item()

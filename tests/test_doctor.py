@@ -388,11 +388,11 @@ def test_the_first_cell_says_what_to_do_in_a_wrong_kernel(monkeypatch, capsys, m
         if name.partition(".")[0] == missing:
             monkeypatch.setitem(sys.modules, name, None)
     exec(setup_cell(), {})
-    text = capsys.readouterr().out
+    text = " ".join(capsys.readouterr().out.split())
     assert text.startswith("Not ready: ")
     assert missing in text
     assert sys.executable in text
-    assert "start it with `make lab`, or choose\nthe Python of .venv under Kernel > Change" in text
+    assert "start it with `make lab`, or choose the Python of .venv under Kernel > Change" in text
     assert "python -m helpers.doctor" in text
 
 

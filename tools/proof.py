@@ -15,6 +15,7 @@ tried and what survived, and whether all of it was one run.
 import argparse
 import hashlib
 import json
+import secrets
 import subprocess
 import sys
 import time
@@ -183,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     folder = runs_dir() / "proof"
     folder.mkdir(exist_ok=True)
-    record, files, run = folder / "record.json", state_of_files(), f"{time.time():.0f}"
+    record, files, run = folder / "record.json", state_of_files(), secrets.token_hex(4)
     known = json.loads(record.read_text()) if record.is_file() else {}
     results = known["results"] if known.get("files") == files else {}
     if known and not results and not (chosen.parts or chosen.start):

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from helpers.paths import ROOT
+from helpers.paths import NOTEBOOKS, ROOT
+from tests.proof import test_faults
 from tools import proof
+from tools.notebooks import read
 from tools.proof import PARTS, choose, state_of_files, table, verdict
 
 GOOD = {"tests": 3, "passed": 3, "skipped": 0, "failed": [], "seconds": 60, "faults": {}}
@@ -24,6 +26,14 @@ def test_a_run_begins_with_what_has_not_passed():
     assert choose([], None, results) == [second, *rest]
     assert choose([first], None, results) == [first]
     assert choose([], rest[-1], results) == [rest[-1]]
+
+
+def test_the_cells_that_the_faults_make_exceptions_for_are_there():
+    exceptions = [*test_faults.MOVES_ON.items(), *test_faults.ONE_CORE.items()]
+    exceptions += [(name, [cell]) for name, (_, cell) in test_faults.WRITES.items()]
+    for name, cells in exceptions:
+        known = {cell.id for cell in read(NOTEBOOKS / f"{name}.ipynb").cells}
+        assert set(cells) <= known, name
 
 
 def results(**changed):

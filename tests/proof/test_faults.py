@@ -35,8 +35,6 @@ WRITES = {
 # Cells whose output is another when a section runs again: torch's random numbers go on; and folders
 # keep what was written into them, so TensorBoard shows it twice, and another file is the newest.
 MOVES_ON = {
-    "03_gradient_descent": ["aeb02b08"],
-    "04_linear_regression": ["5870e412", "71812f50", "ced980fe"],
     "08_softmax_and_cross_entropy": ["c99174e2"],
     "13_tensorboard": [
         *("14a3c25a", "c34a7205", "e54ba526", "1e3620cf", "3debd21f", "e32678ac"),

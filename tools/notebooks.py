@@ -32,7 +32,7 @@ from PIL import Image
 
 from helpers.paths import NOTEBOOKS, ROOT
 
-CELL_TIMEOUT = 120  # seconds
+CELL_TIMEOUT = 900  # seconds: only a cell that hangs takes as long, however slow the machine
 
 # Text that moves from one machine or run to the next although nothing is wrong.
 RULES = [

@@ -68,7 +68,7 @@ def trouble_in(kernel: Kernel, cells: list[NotebookNode]) -> dict[str, str]:
 
 def run_two(root: Path, cells: list[NotebookNode]) -> list[list[NotebookNode]]:
     """Run cells in two kernels at once; each cell begins in both at the same moment."""
-    gate = threading.Barrier(2, timeout=6 * CELL_TIMEOUT)
+    gate = threading.Barrier(2, timeout=2 * CELL_TIMEOUT)
 
     def run_one() -> list[NotebookNode]:
         try:

@@ -78,7 +78,7 @@ class Kernel:
     def __enter__(self) -> "Kernel":
         self.client = NotebookClient(
             nbformat.v4.new_notebook(),
-            timeout=5 * CELL_TIMEOUT,  # two may share a core; speed is tested elsewhere
+            timeout=CELL_TIMEOUT,
             kernel_name="python3",
             extra_arguments=["--log-level=ERROR"],
             resources={"metadata": {"path": str(self.root / "notebooks")}},

@@ -1,11 +1,14 @@
 """What every exercise check does, whatever the exercise."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
 from helpers.checks.attempt import GREEN, WrongAnswer, exercise, is_stub
+from helpers.checks.compare import show
 from tests.support import run_python
 
 
@@ -45,7 +48,30 @@ def with_pass(scores):
     pass
 
 
-@pytest.mark.parametrize("stub", [ellipsis_only, with_docstring, with_pass])
+def that_refuses(scores):
+    """Centre."""
+    raise NotImplementedError
+
+
+def that_refuses_with_a_word(scores):
+    raise NotImplementedError("to do")
+
+
+@torch.no_grad()
+def below_a_decorator(scores): ...
+
+
+STUBS = [
+    ellipsis_only,
+    with_docstring,
+    with_pass,
+    that_refuses,
+    that_refuses_with_a_word,
+    below_a_decorator,
+]
+
+
+@pytest.mark.parametrize("stub", STUBS)
 def test_a_stub_is_not_attempted(stub, capsys):
     assert is_stub(stub)
     centre(stub)
@@ -60,8 +86,90 @@ def test_an_attempt_without_return_is_told_so():
     assert "did you forget `return`?" in message(forgets)
 
 
-def test_an_input_marked_by_the_function_is_noticed():
-    assert "marked its input itself" in message(lambda scores: right(scores.requires_grad_()))
+def test_a_function_that_refuses_some_inputs_is_no_stub():
+    def refuses(scores):
+        if len(scores) > 1:
+            raise NotImplementedError
+
+    assert not is_stub(refuses)
+    assert "NotImplementedError in line 3 of your function" in message(refuses)
+
+
+def test_none_behind_return_is_not_blamed_on_a_missing_return():
+    def unfilled(scores):
+        copy = scores.clone()
+        return copy.grad
+
+    def sometimes(scores):
+        if len(scores) > 2:
+            return scores
+        return None
+
+    assert "as .grad is before backward() fills it" in message(unfilled)
+    assert "print and methods like sort" in message(lambda x: print(end=""), expecting(1))
+    assert "One way through it ends without one" in message(sometimes)
+    assert "did you forget" not in message(unfilled)
+
+
+@exercise
+def halve(attempt):
+    """Halve marked and unmarked numbers, in a list and a dictionary."""
+    plain, marked = attempt.randn(3), attempt.randn(3).requires_grad_()
+    got = attempt([plain], {"marked": marked})
+    attempt.expect(got, (plain + marked.detach()) / 2)
+
+
+def half(plain, marked):
+    return (plain[0] + marked["marked"].detach()) / 2
+
+
+def mark(plain, marked):
+    plain[0].requires_grad_()
+    return half(plain, marked).detach()
+
+
+def unmark(plain, marked):
+    marked["marked"].requires_grad_(False)
+    return half(plain, marked)
+
+
+def fill_grad(plain, marked):
+    marked["marked"].sum().backward()
+    return half(plain, marked)
+
+
+def fill_grad_and_unmark(plain, marked):
+    plain[0].requires_grad_().sum().backward()
+    plain[0].requires_grad_(False)
+    return half(plain, marked)
+
+
+def drop_an_entry(plain, marked):
+    return half(plain, {"marked": marked.pop("marked")})
+
+
+def use_a_copy(plain, marked):
+    plain[0].detach().clone().requires_grad_().sum().backward()
+    return half(plain, marked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (mark, "marked its input itself"),
+        (unmark, "took the mark requires_grad off its input"),
+        (fill_grad, "left a gradient in its input's .grad"),
+        (fill_grad_and_unmark, "left a gradient in its input's .grad"),
+        (drop_an_entry, "changed its input"),
+    ],
+)
+def test_what_a_function_does_to_its_inputs_is_noticed(answer, says):
+    assert says in message(answer, halve)
+
+
+def test_a_marked_copy_of_an_input_is_right(capsys):
+    halve(use_a_copy)
+    assert "right" in capsys.readouterr().out
 
 
 def test_a_sorted_list_is_a_changed_input():
@@ -132,6 +240,11 @@ def expecting(value):
         (0.5, 0.6, "expected 0.5, got 0.6"),
         (2, 2.0, "expected 2, got 2.0"),
         (2, True, "expected 2, got True"),
+        (2, np.float64(2), "expected 2, got 2.0"),
+        (1.0, True, "expected 1.0, got True"),
+        ((3, 2), 2, "expected a tuple of 2 values, got int: 2"),
+        ([3, 2], np.array([3, 2]), "expected a list of 2 values, got ndarray: [3, 2] (int64 array"),
+        ((3, 2), (3, 2, 1), "expected 2 values, got 3: (3, 2, 1)"),
         ("a", "b", "expected 'a', got 'b'"),
         ((1, 2), (1,), "expected 2 values"),
         ((1, 2), [1, 3], "value 2: expected 2, got 3"),
@@ -143,6 +256,189 @@ def test_answers_of_every_kind_are_compared(value, wrong, says, capsys):
     expecting(value)(lambda x: value)
     assert "right" in capsys.readouterr().out
     assert says in message(lambda x: wrong, expecting(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "alike"),
+    [
+        (2, np.int64(2)),
+        (0.5, np.float32(0.5)),
+        (1.0, np.int32(1)),
+        (True, np.bool_(True)),
+        ("a", np.str_("a")),
+        ((1, 2.0), [np.uint8(1), np.float64(2)]),
+        (np.float64(0.5), 0.5),
+    ],
+)
+def test_numbers_of_numpy_are_as_good_as_those_of_python(value, alike, capsys):
+    expecting(value)(lambda x: alike)
+    assert "right" in capsys.readouterr().out
+
+
+async def asynchronous(scores):
+    return right(scores)
+
+
+def generator(scores):
+    yield right(scores)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (asynchronous, "write `def`"),
+        (generator, "use `return`, not `yield`"),
+        (lambda scores: map(right, [scores]), "returned a map, which holds no values yet"),
+        (lambda scores: right, "returned the function right itself; call it"),
+        (lambda scores: scores.mean, "returned the function mean itself; call it"),
+        (lambda scores: list, "returned <class 'list'> itself; call it"),
+        (lambda scores: torch.nn.ReLU(), "expected a tensor of shape (2, 3), got ReLU"),
+    ],
+)
+def test_an_answer_that_is_still_to_be_called_is_told_so(answer, says, recwarn):
+    assert says in message(answer)
+    assert not recwarn.list
+
+
+def test_a_check_that_stumbles_over_an_answer_blames_the_answer():
+    @exercise
+    def first(attempt):
+        attempt.expect(attempt(1)[0], 1)
+
+    said = message(lambda x: 5, first)
+    assert said.startswith("first: the check cannot use what your function returned, 5\n")
+    assert "TypeError: 'int' object is not subscriptable" in said
+
+
+def test_a_check_that_fails_by_itself_says_so():
+    @exercise
+    def broken(attempt):
+        attempt.nonsense()
+
+    with pytest.raises(AttributeError):
+        broken(right)
+
+
+def test_of_something_large_a_message_gives_only_its_kind():
+    model = torch.nn.Sequential(torch.nn.Linear(30, 30), torch.nn.ReLU())
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3}
+    assert show(model) == "an object of Sequential"
+    assert show(optimizer) == "an object of SGD"
+    assert show(saved) == "a dict with the keys ['model', 'optimizer', 'epoch']"
+    assert show([model, torch.ones(30)]) == (
+        "[an object of Sequential, a float32 tensor of shape (30,)]"
+    )
+    assert show(np.ones((5, 5))) == "a float64 array of shape (5, 5)"
+    assert show({"lr": 0.1}) == "{'lr': 0.1}"
+
+
+def test_a_long_error_is_cut():
+    def loads(scores):
+        raise RuntimeError("Missing keys:\n" + "\tlayer.weight\n" * 100)
+
+    said = message(loads)
+    assert "RuntimeError in line 2 of your function: Missing keys: layer.weight layer" in said
+    assert len(said) < 600
+
+
+def switches():
+    return (
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.is_anomaly_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.get_float32_matmul_precision(),
+        torch.get_num_threads(),
+        torch.is_autocast_enabled("cpu"),
+        np.geterr(),
+        np.get_printoptions(),
+    )
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda: torch.use_deterministic_algorithms(True, warn_only=True),
+        lambda: torch.autograd.set_detect_anomaly(True),
+        lambda: setattr(torch.backends.cudnn, "benchmark", True),
+        lambda: torch.set_float32_matmul_precision("high"),
+        lambda: torch.set_num_threads(torch.get_num_threads() + 1),
+        lambda: torch.set_autocast_enabled("cpu", True),
+        lambda: np.seterr(all="ignore"),
+        lambda: np.set_printoptions(precision=2),
+    ],
+)
+def test_a_check_puts_back_what_a_function_switches(turn, capsys):
+    before = switches()
+
+    def turns(scores):
+        turn()
+        assert switches() != before
+        return right(scores)
+
+    centre(turns)
+    assert "right" in capsys.readouterr().out
+    assert switches() == before
+
+
+@pytest.mark.parametrize(
+    ("turn", "says"),
+    [
+        (lambda: torch.set_grad_enabled(False), "use a `with` block"),
+        (lambda: torch.set_default_dtype(torch.float64), "changes the default dtype"),
+        (lambda: torch.set_default_device("meta"), "changes the default device"),
+    ],
+)
+def test_a_switch_that_later_code_suffers_from_is_named_and_put_back(turn, says):
+    before = switches()
+
+    def turns(scores):
+        centred = right(scores)
+        turn()
+        return centred
+
+    assert says in message(turns)
+    assert switches() == before
+
+
+def test_switches_are_put_back_after_an_error_too():
+    def breaks(scores):
+        torch.set_grad_enabled(False)
+        raise ValueError("no")
+
+    assert "ValueError in line 3" in message(breaks)
+    assert torch.is_grad_enabled()
+
+
+def test_a_with_block_inside_a_function_is_fine(capsys):
+    @torch.no_grad()
+    def plain(scores):
+        return right(scores)
+
+    centre(plain)
+    assert "right" in capsys.readouterr().out
+
+
+def test_seeds_that_a_function_sets_end_with_the_check(capsys):
+    def draws():
+        return torch.rand(1).item(), np.random.rand(), random.random()
+
+    def seeds(scores):
+        for seed in (torch.manual_seed, np.random.seed, random.seed):
+            seed(0)
+        return right(scores)
+
+    seeds(torch.ones(2, 3))
+    seeded = draws()
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    expected = draws()
+    torch.manual_seed(1), np.random.seed(1), random.seed(1)
+    centre(seeds)
+    assert draws() == expected != seeded
 
 
 def test_calling_the_function_by_mistake_is_explained():

@@ -1,17 +1,21 @@
 """The engine of the checks: hand a learner's function fresh inputs, and judge what comes back."""
 
+import copy
 import dis
 import functools
 import inspect
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from types import CodeType, FunctionType
 from typing import Any
 
 import numpy as np
 import torch
 
 from helpers import progress
-from helpers.checks.compare import difference, show
+from helpers.checks.compare import difference, one_line, show
+from helpers.checks.switches import randomness_kept, switches_kept
 from helpers.device import get_device
 
 GREEN, RED, PLAIN = "\x1b[32m", "\x1b[31m", "\x1b[0m"
@@ -31,12 +35,14 @@ class Attempt:
     Attributes:
         device: Where the lesson computes; put the inputs there.
         generator: A CPU generator, seeded anew at each check, for random inputs.
+        answers: What the function has returned so far.
     """
 
     def __init__(self, function: Callable, seed: int) -> None:
         self.function = function
         self.device = get_device()
         self.generator = torch.Generator().manual_seed(seed)
+        self.answers: list[Any] = []
         self._asked = ""
 
     def randn(self, *shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
@@ -62,31 +68,43 @@ class Attempt:
             What the function returned, never None.
 
         Raises:
-            WrongAnswer: It raised, returned nothing, or changed its inputs.
+            WrongAnswer: It raised, returned nothing, or changed its inputs or torch's switches.
         """
-        self._asked = _describe_inputs(self.function, inputs)
         copies = [_copy(value) for value in inputs]
-        problem = result = None
-        try:
-            result = self.function(*copies)
-        except Exception as error:
-            known = [say for part, say in (errors or {}).items() if part in str(error)]
-            problem = known[0] if known else _describe_error(error, self.function, self._asked)
-        if problem:
-            raise WrongAnswer(problem)
-        if result is None:
-            raise WrongAnswer("your function returned None; did you forget `return`?")
+        result = self.run(*copies, errors=errors)
         changed = [old for old, new in zip(inputs, copies, strict=True) if not _same(old, new)]
         if changed:
             say = "your function changed its input; make a new value instead of changing the old"
             if isinstance(changed[0], torch.Tensor):
                 say += " (a view is still the old, and so may be what reshape, to or float returns)"
             raise WrongAnswer(say)
-        if any(map(_newly_marked, inputs, copies)):
-            raise WrongAnswer(
-                "your function marked its input itself, so a second call adds to its .grad; "
-                "mark a copy, as clone() makes one"
-            )
+        for old, new in zip(_tensors(inputs), _tensors(copies), strict=True):
+            if say := _trace_left(old, new):
+                raise WrongAnswer(say)
+        return result
+
+    def run(self, *inputs: Any, errors: dict[str, str] | None = None) -> Any:
+        """Call the learner's function on `inputs` themselves, so that gradients arrive at them.
+
+        The arguments, what is returned and what is raised are those of a call, except that nobody
+        looks at what became of the inputs.
+        """
+        self._asked = _describe_inputs(self.function, inputs)
+        problem = result = None
+        with switches_kept() as changes:
+            try:
+                result = self.function(*inputs)
+            except Exception as error:
+                known = [say for part, say in (errors or {}).items() if part in str(error)]
+                problem = known[0] if known else _describe_error(error, self.function, self._asked)
+        if inspect.iscoroutine(result):
+            result.close()
+            problem = "`async def` makes a coroutine, which computes nothing yet; write `def`"
+        if result is None and not problem:
+            problem = _describe_none(self.function, inputs)
+        if problem or changes:
+            raise WrongAnswer(problem or changes[0])
+        self.answers.append(result)
         return result
 
     def expect(
@@ -104,6 +122,14 @@ class Attempt:
         Raises:
             WrongAnswer: They differ in kind, shape, dtype, device or value.
         """
+        if inspect.isroutine(got) or isinstance(got, type):
+            say = f"your function returned {show(got)} itself; call it, with round brackets"
+            raise WrongAnswer(say)
+        if isinstance(got, Iterator):
+            kind = type(got).__name__
+            say = f"your function returned a {kind}, which holds no values yet"
+            say += "; use `return`, not `yield`" if kind == "generator" else "; list() makes a list"
+            raise WrongAnswer(say)
         problem = difference(got, expected, rtol)
         if problem is not None:
             self.recognise(got, expected, mistakes, rtol)
@@ -114,7 +140,9 @@ class Attempt:
     ) -> None:
         """Raise `WrongAnswer` if an answer is one of these mistakes, which are as in `expect`."""
         for wrong, say in mistakes:
-            wrong = wrong() if callable(wrong) else wrong
+            # an answer that is a function is no function which makes a wrong answer
+            lazy = isinstance(wrong, FunctionType | functools.partial) and wrong is not got
+            wrong = wrong() if lazy else wrong
             if difference(got, wrong, rtol) is None and difference(wrong, expected, rtol):
                 raise WrongAnswer(say)
 
@@ -148,15 +176,20 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
             print(f"{name}: not attempted yet")
             return
         seed = secrets.randbits(32) if seed is None else seed
-        problem = None
-        with torch.random.fork_rng():
+        problem = cause = None
+        attempt = Attempt(function, seed)
+        with randomness_kept(), switches_kept():
             torch.manual_seed(seed)
             try:
-                grade(Attempt(function, seed))
+                grade(attempt)
             except WrongAnswer as error:
                 problem = str(error)
+            except Exception as error:
+                if not attempt.answers:
+                    raise
+                problem, cause = _describe_unusable(error, attempt.answers[-1]), error
         if problem:  # raised here, outside `except`, so that the traceback stays short
-            raise WrongAnswer(f"{name}: {problem}")
+            raise WrongAnswer(f"{name}: {problem}") from cause
         print(f"{GREEN}✓ {name}: right{PLAIN}")
         progress.record(grade.__module__, name)
 
@@ -166,14 +199,32 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
 
 
 def is_stub(function: Callable) -> bool:
-    """Tell whether the body of `function` is still `...` (a docstring and `pass` count as well)."""
-    code = getattr(function, "__code__", None)
+    """Tell whether the body of `function` is still `...`.
+
+    A docstring, `pass` and `raise NotImplementedError` count as well.
+    """
+    code = _code(function)
+    if code is None:
+        return False
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _IDLE]
     # Nothing but "return None": a stub leaves no other instruction, in any Python version.
-    idle = {"RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
-    return code is not None and all(
-        step.opname in idle and (step.argval is None or "CONST" not in step.opname)
-        for step in dis.get_instructions(code)
+    empty = all(
+        step.opname in {"LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"}
+        and (step.argval is None or "CONST" not in step.opname)
+        for step in steps
     )
+    refuses = code.co_names == ("NotImplementedError",) and all(
+        step.opname in {"LOAD_GLOBAL", "LOAD_CONST", "CALL", "RAISE_VARARGS"} for step in steps
+    )
+    return empty or refuses
+
+
+_IDLE = {"RESUME", "NOP", "PUSH_NULL", "PRECALL", "CACHE"}
+
+
+def _code(function: Callable) -> CodeType | None:
+    """Give the code of the function that the learner wrote, below any decorator."""
+    return getattr(inspect.unwrap(function), "__code__", None)
 
 
 def _describe_inputs(function: Callable, inputs: Sequence[Any]) -> str:
@@ -186,16 +237,50 @@ def _describe_inputs(function: Callable, inputs: Sequence[Any]) -> str:
 
 
 def _describe_error(error: Exception, function: Callable, asked: str) -> str:
-    line, trace = None, error.__traceback__
+    line, trace, code = None, error.__traceback__, _code(function)
     while trace is not None:
-        if trace.tb_frame.f_code is getattr(function, "__code__", None):
-            line = trace.tb_lineno - function.__code__.co_firstlineno + 1
+        if trace.tb_frame.f_code is code:
+            line = trace.tb_lineno - code.co_firstlineno + 1
         trace = trace.tb_next
     if line is None and isinstance(error, TypeError):
-        say = f"it could not be called ({error}); keep the stub's parameters"
+        say = f"it could not be called ({one_line(str(error))}); keep the stub's parameters"
         return f"{say}\n  called with {asked}"
     where = f" in line {line} of your function" if line else ""
-    return f"{type(error).__name__}{where}: {error}\n  called with {asked}"
+    return f"{type(error).__name__}{where}: {one_line(str(error))}\n  called with {asked}"
+
+
+def _describe_none(function: Callable, inputs: Sequence[Any]) -> str:
+    steps = list(dis.get_instructions(code)) if (code := _code(function)) else []
+    returned = [
+        step.argval if step.opname == "RETURN_CONST" else before.argval
+        for before, step in pairwise(steps)
+        if step.opname == "RETURN_CONST" or before.opname == "LOAD_CONST"
+        if step.opname.startswith("RETURN_")
+    ]
+    ends = sum(step.opname in {"RETURN_VALUE", "RETURN_CONST"} for step in steps)
+    if ends == returned.count(None):  # no `return` with anything behind it
+        return "your function returned None; did you forget `return`?"
+    if None in returned:
+        return (
+            "your function returned None; did you forget `return`? One way through it ends without "
+            "one, or gives None"
+        )
+    if any(True for _ in _tensors(inputs)):
+        return (
+            "your function returned None: what stands behind `return` is None, as .grad is before "
+            "backward() fills it; it fills that of leaves only, and a marked tensor's clone is none"
+        )
+    return (
+        "your function returned None: what stands behind `return` is None, as what print and "
+        "methods like sort or append give back"
+    )
+
+
+def _describe_unusable(error: Exception, answer: Any) -> str:
+    return (
+        f"the check cannot use what your function returned, {show(answer)}\n"
+        f"  {type(error).__name__}: {one_line(str(error))}"
+    )
 
 
 def _copy(value: Any) -> Any:
@@ -205,16 +290,47 @@ def _copy(value: Any) -> Any:
         return value.copy()
     if isinstance(value, list | tuple):
         return type(value)(map(_copy, value))
+    if isinstance(value, dict):
+        new = copy.copy(value)
+        new.update((key, _copy(part)) for key, part in value.items())
+        return new
     return value
 
 
 def _same(old: Any, new: Any) -> bool:
     if isinstance(old, list | tuple):
         return len(old) == len(new) and all(map(_same, old, new))
+    if isinstance(old, dict):  # only the entries: an optimizer trains the tensors that it loaded
+        return list(old) == list(new)
     if isinstance(old, torch.Tensor | np.ndarray):
         return difference(new, old, rtol=0) is None
     return old is new or old == new
 
 
-def _newly_marked(old: Any, new: Any) -> bool:
-    return isinstance(old, torch.Tensor) and new.requires_grad and not old.requires_grad
+def _tensors(values: Any) -> Iterator[torch.Tensor]:
+    """Give the tensors in nested lists, tuples and dictionaries, in order."""
+    for value in values.values() if isinstance(values, dict) else values:
+        if isinstance(value, torch.Tensor):
+            yield value
+        elif isinstance(value, list | tuple | dict):
+            yield from _tensors(value)
+
+
+def _trace_left(old: torch.Tensor, new: torch.Tensor) -> str | None:
+    """Say what a function did to autograd's notes on its input, the copy `new` of `old`."""
+    if new.requires_grad and not old.requires_grad:
+        return (
+            "your function marked its input itself, so a second call adds to its .grad; "
+            "mark a copy, as clone() makes one"
+        )
+    if old.requires_grad and not new.requires_grad:
+        return (
+            "your function took the mark requires_grad off its input; detach() gives the same "
+            "values without it and leaves the input alone"
+        )
+    if new.is_leaf and new.grad is not None:
+        return (
+            "your function left a gradient in its input's .grad, to which the caller's would be "
+            "added; leave backward() to the caller, or mark a copy: detach().clone() makes one"
+        )
+    return None

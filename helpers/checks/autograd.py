@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.autograd import forward_ad
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import difference
 
 _NO_GRAPH = {
     "does not require grad": "nothing that you compute from requires a gradient, so torch recorded "
@@ -20,10 +22,13 @@ class _Curve:
 
     text: str
     formula: Callable[[torch.Tensor], torch.Tensor]
+    called: bool = False
     watched: bool = False
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        self.watched |= x.requires_grad
+        self.called = True
+        # backwards, by a graph, or forwards, as torch.func.jvp goes
+        self.watched |= x.requires_grad or forward_ad.unpack_dual(x).tangent is not None
         return self.formula(x)
 
     def __repr__(self) -> str:
@@ -64,25 +69,35 @@ def slopes(attempt: Attempt) -> None:
             (times * right, "gradients add up: backward() ran more than once without clearing")
             for times in (2, len(points))
         ]
-        nudged = "you nudged the points, which is only nearly right; mark them and use backward()"
-        mistakes += [] if curve.watched else [(got, nudged)]
+        unused = "your function never called `curve`, so its slopes cannot be the curve's"
+        attempt.require(curve.called, unused)
+        nudged = "you nudged the points, which is only nearly right; mark a copy, use backward()"
+        near = difference(got, right, rtol=0.05) is None
+        attempt.require(curve.watched or not near, nudged)
         attempt.expect(got, right, mistakes)
-        attempt.require(curve.watched, nudged)
+        say = "the slopes are right, but autograd never watched the curve; use backward()"
+        attempt.require(curve.watched, say)
 
 
 @exercise
 def newton_step(attempt: Attempt) -> None:
     """Return the next guess for the root of `curve`, shape (); x has shape ()."""
-    # slopes over 1 and heights far from 0, so that no mistake comes out right by chance
+    # slopes over 1 and heights far from 0, so that no mistake comes out right by chance; the last
+    # curve falls
     curves = [
         (2, _Curve("x.exp() + x", lambda x: x.exp() + x)),
         (-4, _Curve("x**3 + 2 * x", lambda x: x**3 + 2 * x)),
+        (3, _Curve("9 - x**3 - 2 * x", lambda x: 9 - x**3 - 2 * x)),
     ]
-    for (start, curve), dtype in zip(curves, _dtypes(attempt), strict=True):
+    dtypes = _dtypes(attempt)
+    for (start, curve), dtype in zip(curves, [*dtypes, dtypes[0]], strict=True):
         x = start + attempt.randn(1, dtype=dtype).tanh()[0] / 2
         got = attempt(curve, x, errors=_NO_GRAPH)
         height, slope = curve.formula(x), curve.slope(x)
+        attempt.require(curve.called, "your function never called `curve`, whose root is wanted")
         mistakes = [
+            (x - height / slope.abs(), "a curve that falls has a slope below 0; use no abs()"),
+            (x - height.abs() / slope, "a height below 0 stays below 0; use no abs()"),
             (x + height / slope, "you stepped away from the root; mind the sign"),
             (x - slope / height, "you divided slope by height; it is the other way round"),
             (x - height, "you subtracted the height alone; divide it by the slope"),
@@ -114,9 +129,14 @@ def weighted_error(attempt: Attempt) -> None:
         ]
         attempt.expect(got, value, mistakes)
         # the attempt above worked on a copy of guesses; this gradient is to arrive at ours
-        again = attempt.function(guesses, truths)
+        again = attempt.run(guesses, truths)
         if again.requires_grad:
-            again.backward()
+            try:
+                again.backward()
+            except RuntimeError:  # the graph is walked once only
+                again = None
+        say = "the value is right, but its graph is used up; leave backward() to the caller"
+        attempt.require(again is not None, say)
         say = "the value is right, but no gradient arrives at guesses: every path to it is cut"
         attempt.require(guesses.grad is not None, say)
         mistakes = [

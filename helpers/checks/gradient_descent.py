@@ -51,9 +51,10 @@ def descend_once(attempt: Attempt) -> None:
 def momentum_path(attempt: Attempt) -> None:
     """Return the weights that momentum visits on the loss curvature / 2 * weight**2."""
     for steps in (attempt.pick(4, 9), 1, 0):
-        start = attempt.pick(2, 9) / 2 * (-1) ** attempt.pick(0, 2)
-        curvature, lr = attempt.pick(3, 9) / 3 + 0.1, attempt.pick(1, 5) / 10
-        factor = attempt.pick(6, 10) / 10
+        # no tenths and no 1, so that no two mistakes walk the same path
+        start = attempt.pick(3, 9) / 2 * (-1) ** attempt.pick(0, 2)
+        curvature, lr = attempt.pick(3, 9) / 3 + 0.1, attempt.pick(11, 50) / 101
+        factor = attempt.pick(55, 86) / 97
         given = (start, curvature, lr, factor, steps)
         path = _momentum(*given)
         mistakes = [
@@ -87,6 +88,14 @@ def momentum_path(attempt: Attempt) -> None:
             (
                 _momentum(*given, moved=True),
                 "the first step moves nothing: update the velocity before the weight",
+            ),
+            (
+                _momentum(start, curvature, lr, 0.9, steps),
+                "your factor is always 0.9; take the one that comes in",
+            ),
+            (
+                _momentum(start, curvature, 0.1, factor, steps),
+                "your learning rate is always 0.1; take the one that comes in",
             ),
             (_momentum(start, 1.0, lr, factor, steps), "the slope is curvature * weight"),
             (

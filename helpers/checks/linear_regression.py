@@ -124,22 +124,44 @@ class _Restless(nn.Module):
 @exercise
 def predict(attempt: Attempt) -> None:
     """The outputs in eval mode, without a graph; every mode afterwards as before."""
-    for training, frozen in [(True, True), (True, False), (False, False), (False, True)]:
+    cases = [(True, True, 6, 2), (True, False, 4, 1), (False, False, 1, 3), (False, True, 1, 1)]
+    for training, frozen, rows, outputs in cases:
         features = attempt.pick(2, 5)
-        layer = nn.Linear(features, 2)
+        layer = nn.Linear(features, outputs)
+        layer.bias.requires_grad_(rows > 1)  # a part that is frozen on purpose
+        graphs = []
+        layer.register_forward_hook(
+            lambda module, given, result, graphs=graphs: graphs.append(result.requires_grad)
+        )
         model = nn.Sequential(_Restless(), nn.Sequential(_Restless(), layer)).to(attempt.device)
         model.train(training)
         model[1].train(training != frozen)  # a part in the other mode
         modes = [module.training for module in model.modules()]
-        inputs = attempt.randn(6, features)
+        marks = [parameter.requires_grad for parameter in model.parameters()]
+        inputs = attempt.randn(rows, features)
         with torch.no_grad():
             right = layer(inputs)
             as_is = model(inputs)
             restless = layer(inputs + 1), layer(inputs + 2)
+        graphs.clear()
         got = attempt(model, inputs, errors=_PREDICT_ERRORS)
         say = "the outputs are those of train mode; switch to `eval()` before you compute"
-        attempt.expect(got, right, [(wrong, say) for wrong in (as_is, *restless)])
+        mistakes = [(wrong, say) for wrong in (as_is, *restless)]
+        mistakes.append((right.squeeze(), "return the outputs in the model's own shape"))
+        attempt.expect(got, right, mistakes)
         attempt.require(not got.requires_grad, "your outputs carry a graph; compute without one")
+        attempt.require(
+            marks == [parameter.requires_grad for parameter in model.parameters()],
+            "you froze or unfroze parameters for good; compute inside `torch.inference_mode()`",
+        )
+        attempt.require(
+            all(parameter.grad is None for parameter in model.parameters()),
+            "you left gradients in the parameters; nothing here needs backward()",
+        )
+        attempt.require(
+            not any(graphs),
+            "a graph was recorded and cut off afterwards; compute inside `torch.inference_mode()`",
+        )
         now = [module.training for module in model.modules()]
         attempt.require(any(now) or not any(modes), "you left the model in eval mode")
         attempt.require(
@@ -147,7 +169,6 @@ def predict(attempt: Attempt) -> None:
             "some parts are in another mode than before; `train()` switches every part, so put "
             "each module's own `training` back",
         )
-        attempt.require(torch.is_grad_enabled(), "gradients are still off; use a `with` block")
 
 
 _PREDICT_ERRORS = {

@@ -3,7 +3,6 @@
 import math
 from itertools import pairwise
 
-import numpy as np
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
@@ -34,32 +33,40 @@ def double(attempt: Attempt) -> None:
 def count_parameters(attempt: Attempt) -> None:
     """Return how many parameters a network with layers of these sizes has."""
     for layers in (3, 4, 2, 5):
-        sizes = [4 + size for size in _shuffled(attempt, list(range(2 * layers)))[:layers]]
-        lines = [before * size for before, size in pairwise(sizes)]
-        one_pair = "you counted one pair of neighbours; add up all pairs, from input to output"
-        right = sum(lines) + sum(sizes[1:])
-        mistakes = [
-            (sum(lines), "you counted the lines; each circle after the input has one more number"),
-            (sum(lines) + sum(sizes), "the circles of the input layer have no number of their own"),
-            (sum(lines) + sum(sizes[:-1]), "the input's circles have no number, the output's have"),
-            (lines[0] + sizes[1], one_pair),
-            (lines[-1] + sizes[-1], one_pair),
-            (sum(lines) + sum(sizes[1:-1]), "the output's circles have a number of their own too"),
-            (sum(lines) + layers - 1, "one number for each circle, not for each layer"),
-            (
-                right + sizes[0] * sizes[-1] + sizes[0],
-                "your loop began at place 0, where sizes[-1] is the last layer; begin at 1",
-            ),
-            (
-                sizes[0] * sizes[1] + sizes[1] + (sizes[1] + 1) * sizes[2 % layers],
-                "that is right for three layers only; use a loop",
-            ),
-            (math.prod(sizes), "lines run between neighbours only; add the products up"),
-            (sum(sizes), "you counted the circles; count the lines between them as well"),
-        ]
-        got = attempt(sizes)
-        got = int(got) if isinstance(got, np.integer) else got  # as np.sum returns it
-        attempt.expect(got, right, mistakes)
+        while True:
+            sizes = [4 + size for size in _shuffled(attempt, list(range(2 * layers)))[:layers]]
+            right, mistakes, says = _count(sizes), _miscounts(sizes), {}
+            # with more than one pair of layers, each mistake gives a number of its own
+            apart = all(says.setdefault(wrong, say) == say for wrong, say in mistakes)
+            if apart or layers == 2:
+                break
+        attempt.expect(attempt(sizes), right, mistakes)
+
+
+def _count(sizes: list[int]) -> int:
+    return sum((before + 1) * size for before, size in pairwise(sizes))
+
+
+def _miscounts(sizes: list[int]) -> list[tuple[int, str]]:
+    """Give what each mistake counts, and what to say of it."""
+    lines = [before * size for before, size in pairwise(sizes)]
+    one_pair = "you counted one pair of neighbours; add up all pairs, from input to output"
+    return [
+        (sum(lines), "you counted the lines; each circle after the input has one more number"),
+        (sum(lines) + sum(sizes), "the circles of the input layer have no number of their own"),
+        (sum(lines) + sum(sizes[:-1]), "the input's circles have no number, the output's have"),
+        (lines[0] + sizes[1], one_pair),
+        (lines[-1] + sizes[-1], one_pair),
+        (sum(lines) + sum(sizes[1:-1]), "the output's circles have a number of their own too"),
+        (sum(lines) + len(lines), "one number for each circle, not for each layer"),
+        (
+            _count([sizes[-1], *sizes]),
+            "your loop began at place 0, where sizes[-1] is the last layer; begin at 1",
+        ),
+        (_count(sizes[:3]), "that is right for three layers only; use a loop"),
+        (math.prod(sizes), "lines run between neighbours only; add the products up"),
+        (sum(sizes), "you counted the circles; count the lines between them as well"),
+    ]
 
 
 @exercise
@@ -86,24 +93,37 @@ def order_steps(attempt: Attempt) -> None:
 @exercise
 def baseline_score(attempt: Attempt) -> None:
     """Return the share of test labels that the most common training label gets right."""
-    digits = sorted(_shuffled(attempt, list(range(10)))[:3])
-    for other, common, rare in (["ant", "bee", "cat"], digits, ["no", "perhaps", "yes"]):
-        # counted together, train and test have another winner than train alone
-        train = [common] * attempt.pick(20, 24) + [other] * attempt.pick(13, 17) + [rare]
-        train = [rare, *_shuffled(attempt, train), rare]
-        test = _shuffled(attempt, [other] * attempt.pick(15, 19) + [common] * 4 + [rare] * 3)
+    digits = sorted(_shuffled(attempt, list(range(10)))[:4])
+    words = ["ant", "bee", "cat", "dog"]
+    # the most common label stands second, last and first by its size or in the alphabet, and half
+    # of the training labels it never is
+    cases = [(words, 1), (digits, 3), (["maybe", "no", "perhaps", "yes"], 0), (digits, 2)]
+    for labels, place in cases:
+        common = labels[place]
+        other = _shuffled(attempt, [label for label in labels[1:-1] if label != common])[0]
+        rest = [label for label in labels if label not in (common, other)]
+        rare, middle = _shuffled(attempt, rest)
+        most = attempt.pick(13, 16)
+        train = [common] * most + [other] * (most - 2) + [middle] * (most - 4) + [rare]
+        train = [rare, *_shuffled(attempt, train), middle]
+        # no two labels are as common in the test, and together with train another one wins
+        counts = {other: attempt.pick(15, 19), common: 4, rare: 2, middle: 6}
+        test = _shuffled(attempt, [label for label in labels for _ in range(counts[label])])
         right = 4 / len(test)
         mistakes = [
             (
-                test.count(other) / len(test),
+                counts[other] / len(test),
                 "you looked for the most common label among the test labels, which you may not see",
             ),
             (train.count(common) / len(train), "you scored it on the training labels"),
-            (3 / len(test), "you took the first, last, largest or rarest label"),
+            *(
+                (counts[label] / len(test), "you took the first, last, largest or rarest label")
+                for label in rest
+            ),
             (common, "that is the label itself; return the share of test labels that equal it"),
             (4, "that is how many are right; divide by how many there are"),
             (100 * right, "return a share between 0 and 1, not a percentage"),
-            (1 / 3, "that is what guessing at random gives; count the most common label instead"),
+            (1 / 4, "that is what guessing at random gives; count the most common label instead"),
             (0.0, "that is 0: use / and not //; and count with .count, == compares a whole list"),
             (1 - right, "that is the share of wrong answers"),
             (4 / len(train), "divide by the number of test labels"),

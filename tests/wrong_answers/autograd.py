@@ -274,3 +274,76 @@ def newton_until_it_arrives(curve, x):
         height.backward()
         x = (leaf - height / leaf.grad).detach()
     return x
+
+
+@wrong("slopes", says="never called `curve`")
+def slopes_of_nothing(curve, points):
+    return torch.ones_like(points)
+
+
+@wrong("slopes", says="heights, not its slopes")
+def slopes_that_are_detached_heights(curve, points):
+    return curve(points).detach()
+
+
+@wrong("slopes", says="left a gradient in its input's .grad")
+def slopes_with_a_mark_taken_off_again(curve, points):
+    points.requires_grad_()
+    curve(points).sum().backward()
+    points.requires_grad_(False)
+    return points.grad.clone()
+
+
+@wrong("slopes", says="as .grad is before backward() fills it")
+def slopes_without_backward(curve, points):
+    x = points.clone().requires_grad_()
+    curve(x).sum()
+    return x.grad
+
+
+@wrong("newton_step", says="left a gradient in its input's .grad")
+def newton_with_a_mark_taken_off_again(curve, x):
+    x.requires_grad_()
+    height = curve(x)
+    height.backward()
+    x.requires_grad_(False)
+    return x - height.detach() / x.grad
+
+
+@wrong("newton_step", says="a curve that falls has a slope below 0")
+def newton_by_the_size_of_the_slope(curve, x):
+    height, slope = height_and_slope(curve, x)
+    return x - height / slope.abs()
+
+
+@wrong("newton_step", says="a height below 0 stays below 0")
+def newton_by_the_size_of_the_height(curve, x):
+    height, slope = height_and_slope(curve, x)
+    return x - height.abs() / slope
+
+
+@wrong("newton_step", says="never called `curve`")
+def newton_without_the_curve(curve, x):
+    return x / 2
+
+
+@wrong("weighted_error", says="leave backward() to the caller")
+def weighted_and_walked_back(guesses, truths):
+    error = guesses - truths
+    total = (error.abs().detach() * error**2).sum()
+    total.backward()
+    return total
+
+
+@wrong("weighted_error", says="its graph is used up; leave backward() to the caller")
+def weighted_walked_back_and_cleared(guesses, truths):
+    total = weighted_and_walked_back(guesses, truths)
+    guesses.grad = None
+    return total
+
+
+@wrong("weighted_error", says="use a `with` block")
+def weighted_with_gradients_off_for_good(guesses, truths):
+    error = guesses - truths
+    torch.set_grad_enabled(False)
+    return (error.abs() * error**2).sum()

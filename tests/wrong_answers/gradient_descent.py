@@ -514,3 +514,36 @@ def largest_stable_lr_of_a_quarter_turn(inputs):
     angles = torch.linspace(0, math.pi / 2, 2000).unsqueeze(1)
     changes = angles.cos() * inputs + angles.sin()  # (directions, n)
     return 2 / (2 * changes**2).mean(dim=1).max().item()
+
+
+def momentum(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor * velocity + curvature * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="your factor is always 0.9")
+def momentum_path_with_the_factor_of_the_lesson(start, curvature, lr, factor, steps):
+    return momentum(start, curvature, lr, 0.9, steps)
+
+
+@wrong("momentum_path", says="your learning rate is always 0.1")
+def momentum_path_with_the_rate_of_the_lesson(start, curvature, lr, factor, steps):
+    return momentum(start, curvature, 0.1, factor, steps)
+
+
+@wrong("descend_once", says="left a gradient in its input's .grad")
+def descend_once_with_a_mark_taken_off_again(weight, inputs, targets, lr):
+    weight.requires_grad_()
+    ((weight * inputs - targets) ** 2).mean().backward()
+    weight.requires_grad_(False)
+    return weight - lr * weight.grad
+
+
+@wrong("descend_once", says="marked its input itself")
+def descend_once_with_a_mark_left_on(weight, inputs, targets, lr):
+    weight.requires_grad_()
+    ((weight * inputs - targets) ** 2).mean().backward()
+    return (weight - lr * weight.grad).detach()

@@ -365,3 +365,58 @@ def solve_a_tall_table(inputs, targets):
     columns = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
     solution = torch.linalg.solve(columns, targets.unsqueeze(1))
     return solution[:-1, 0], solution[-1, 0]
+
+
+def in_eval_mode(model, compute):
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    outputs = compute()
+    for module, mode in modes:
+        module.training = mode
+    return outputs
+
+
+@wrong("predict", says="you froze or unfroze parameters for good")
+def predict_with_frozen_parameters(model, inputs):
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return in_eval_mode(model, lambda: model(inputs))
+
+
+@wrong("predict", says="you froze or unfroze parameters for good")
+def predict_and_unfreeze_everything(model, inputs):
+    model.requires_grad_(False)
+    outputs = in_eval_mode(model, lambda: model(inputs))
+    model.requires_grad_(True)
+    return outputs
+
+
+@wrong("predict", says="a graph was recorded and cut off afterwards")
+def predict_and_detach(model, inputs):
+    return in_eval_mode(model, lambda: model(inputs).detach())
+
+
+@wrong("predict", says="in the model's own shape")
+def predict_and_squeeze(model, inputs):
+    with torch.inference_mode():
+        return in_eval_mode(model, lambda: model(inputs).squeeze())
+
+
+@wrong("predict", says="in the model's own shape")
+def predict_and_squeeze_the_last_dimension(model, inputs):
+    with torch.inference_mode():
+        return in_eval_mode(model, lambda: model(inputs).squeeze(-1))
+
+
+@wrong("predict", says="use a `with` block")
+def predict_with_gradients_off_for_good(model, inputs):
+    torch.set_grad_enabled(False)
+    return in_eval_mode(model, lambda: model(inputs))
+
+
+@wrong("predict", says="nothing here needs backward()")
+def predict_and_walk_back(model, inputs):
+    with torch.inference_mode():
+        outputs = in_eval_mode(model, lambda: model(inputs))
+    next(model.parameters()).sum().backward()
+    return outputs

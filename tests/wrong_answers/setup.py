@@ -96,7 +96,7 @@ def count_one_pair_too_many(sizes):
     return sum(sizes[i] * sizes[i + 1] + sizes[i + 1] for i in range(len(sizes)))
 
 
-@wrong("count_parameters", says="count_parameters: ")  # a coincidence may pick any
+@wrong("count_parameters", says="right for three layers only")
 def count_right_for_three_layers_only(sizes):
     a, b, c, *_ = (*sizes, 0, 0)
     return a * b + b + b * c + c
@@ -128,7 +128,7 @@ def order_in_place(steps):
     return steps
 
 
-@wrong("order_steps", says="did you forget `return`?")
+@wrong("order_steps", says="methods like sort or append give back")
 def order_by_what_sort_returns(steps):
     return list(steps).sort(key=STEPS.index)
 
@@ -170,6 +170,18 @@ def score_of_the_first_label(train_labels, test_labels):
 @wrong("baseline_score", says="first, last, largest or rarest")
 def score_of_the_largest_label(train_labels, test_labels):
     return test_labels.count(max(train_labels)) / len(test_labels)
+
+
+@wrong("baseline_score", says="StopIteration in line")
+def score_of_a_label_of_more_than_half(train_labels, test_labels):
+    half = len(train_labels) / 2
+    label = next(label for label in set(train_labels) if train_labels.count(label) > half)
+    return test_labels.count(label) / len(test_labels)
+
+
+@wrong("baseline_score", says="first, last, largest or rarest")
+def score_of_the_smallest_label(train_labels, test_labels):
+    return test_labels.count(min(train_labels)) / len(test_labels)
 
 
 @wrong("baseline_score", says="that is the label itself")

@@ -1,0 +1,153 @@
+"""Right answers that differ from the solutions are right, too."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from tests.exercises import checks, solutions
+
+RIGHT = []
+
+
+def right(exercise):
+    """Note a right answer to an exercise, given as "lesson.exercise"."""
+
+    def note(function):
+        RIGHT.append(pytest.param(exercise, function, id=f"{exercise}-{function.__name__}"))
+        return function
+
+    return note
+
+
+@right("setup.double")
+def by_numpy(number):
+    return np.multiply(number, 2)
+
+
+@right("setup.count_parameters")
+def by_numpy_s_sum(sizes):
+    sizes = np.array(sizes)
+    return ((sizes[:-1] + 1) * sizes[1:]).sum()
+
+
+@right("setup.order_steps")
+def as_texts_of_numpy(steps):
+    workflow = np.array(["data", "model", "loss", "optimizer", "train", "evaluate", "save"])
+    return list(workflow[np.isin(workflow, steps)])
+
+
+@right("setup.baseline_score")
+def by_numpy_s_mean(train_labels, test_labels):
+    labels, counts = np.unique(train_labels, return_counts=True)
+    return (np.array(test_labels) == labels[counts.argmax()]).mean()
+
+
+@right("autograd.slopes")
+def by_a_vector(curve, points):
+    x = points.clone().requires_grad_()
+    curve(x).backward(torch.ones_like(x))
+    return x.grad
+
+
+@right("autograd.slopes")
+def by_autograd_grad(curve, points):
+    x = points.clone().requires_grad_()
+    return torch.autograd.grad(curve(x).sum(), x)[0]
+
+
+@right("autograd.slopes")
+def forwards(curve, points):
+    return torch.func.jvp(curve, (points,), (torch.ones_like(points),))[1]
+
+
+@right("autograd.slopes")
+def point_by_point(curve, points):
+    return torch.func.vmap(torch.func.grad(curve))(points)
+
+
+@right("autograd.slopes")
+def from_the_diagonal(curve, points):
+    return torch.func.jacfwd(curve)(points).diagonal()
+
+
+@right("autograd.newton_step")
+def newton_forwards(curve, x):
+    height, slope = torch.func.jvp(curve, (x,), (torch.ones_like(x),))
+    return x - height / slope
+
+
+@right("autograd.weighted_error")
+def with_a_block(guesses, truths):
+    error = guesses - truths
+    with torch.no_grad():
+        factor = error.abs()
+    return (factor * error.square()).sum()
+
+
+@right("gradient_descent.descend_once")
+def by_autograd(weight, inputs, targets, lr):
+    leaf = weight.clone().requires_grad_()
+    ((leaf * inputs - targets) ** 2).mean().backward()
+    return weight - lr * leaf.grad
+
+
+@right("gradient_descent.momentum_path")
+def with_numbers_of_numpy(start, curvature, lr, factor, steps):
+    path, velocity = np.full(steps + 1, start), 0.0
+    for step in range(steps):
+        velocity = factor * velocity + curvature * path[step]
+        path[step + 1] = path[step] - lr * velocity
+    return list(path)
+
+
+@right("linear_regression.predict")
+def with_a_copy(model, inputs):
+    with torch.no_grad():
+        return copy.deepcopy(model).eval()(inputs)
+
+
+@right("linear_regression.predict")
+@torch.no_grad()
+def below_a_decorator(model, inputs):
+    modes = {module: module.training for module in model.modules()}
+    outputs = model.eval()(inputs)
+    for module, mode in modes.items():
+        module.training = mode
+    return outputs
+
+
+@right("linear_regression.predict")
+def frozen_for_a_while(model, inputs):
+    marks = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    model.requires_grad_(False)
+    outputs = below_a_decorator.__wrapped__(model, inputs)
+    for parameter, mark in marks:
+        parameter.requires_grad_(mark)
+    return outputs
+
+
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
+def test_another_right_answer_is_right(exercise, answer, capsys):
+    noun, name = exercise.split(".")
+    for seed in range(3):
+        getattr(checks(noun), name)(answer, seed=seed)
+    assert capsys.readouterr().out.count(f"✓ {name}: right") == 3
+
+
+def curve(x):
+    return x**2 - 2
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_the_solutions_of_lesson_02_take_marked_and_unmarked_inputs(marked):
+    answers = {name: function for name, (function, _) in solutions("autograd").items()}
+    points = torch.tensor([1.0, 3.0], requires_grad=marked)
+    assert answers["slopes"](curve, points).tolist() == [2, 6]
+    point = torch.tensor(2.0, requires_grad=marked)
+    guess = answers["newton_step"](curve, point)
+    assert guess.item() == 1.5
+    assert not guess.requires_grad
+    assert points.grad is point.grad is None
+    assert points.requires_grad == point.requires_grad == marked

@@ -26,6 +26,7 @@ MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
 # for tests: no lesson needs them
 TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "playwright", "hypothesis", "ruff")
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
+SHIPPED = ("wine.csv", "latin.pt")  # in the folder of the data, from the first day on
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 INSTALL = "In a terminal, in {}, run: {} -m pip install -c constraints.txt -e ."
 
@@ -47,7 +48,7 @@ def examine() -> list[Finding]:
     project = ROOT / "pyproject.toml"
     text = project.read_text(encoding="utf-8") if project.is_file() else ""
     packages = [_package(*p) for p in re.findall(r'^ +"([\w-]+)>=([\d.]+)"', text, re.MULTILINE)]
-    folders = [_place("data"), _place("runs"), _folder("notebooks", NOTEBOOKS)]
+    folders = [_data(_place("data")), _place("runs"), _folder("notebooks", NOTEBOOKS)]
     own = [_python(), _helpers(), _kernel(), *packages[:2]]  # the first two: torch and torchvision
     rest = [*_summary("packages", packages[2:]), *_devices(), _memory()]
     return own + rest + _summary("folders", folders)
@@ -175,6 +176,23 @@ def _place(name: str) -> Finding:
         return _folder(name, named_folder(name))
     except DataError as error:
         return Finding(name, FAIL, str(error), f"Set LADDER_{name.upper()} to a folder of yours.")
+
+
+def _data(finding: Finding) -> Finding:
+    """Look whether the files that come with the lessons lie in the folder of the data."""
+    if finding.level != OK:
+        return finding
+    folder, own = named_folder("data").resolve(), (ROOT / "data").resolve()
+    files = [folder / name for name in SHIPPED]
+    gone = [path.name for path in files if not (path.is_file() and path.stat().st_size)]
+    if not gone:
+        return finding
+    missing = " and ".join(gone)
+    do = f"Copy {missing} from {own} to {folder}, or unset LADDER_DATA."
+    if folder == own:
+        fetch = " ".join(["git checkout --", *(f"data/{name}" for name in gone)])
+        do = f"In a terminal, in {ROOT}, run: {fetch}, or get the lessons anew."
+    return Finding(finding.name, FAIL, f"{folder} lacks {missing}", do)
 
 
 def _folder(name: str, folder: Path) -> Finding:

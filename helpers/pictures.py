@@ -7,12 +7,14 @@ download three larger sets.
 import gzip
 import http.client
 import os
+import re
 import shutil
 import socket
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from helpers.paths import DataError, data_dir
@@ -87,18 +89,23 @@ def _read_mnist(name: str) -> tuple[Table, Table]:
 
 
 def _read_cifar(name: str) -> tuple[Table, Table]:
-    """Read CIFAR-10; torchvision unpacks its archive, and checks the MD5 of each file in it."""
+    """Read CIFAR-10 from the files in its archive, whose MD5s torchvision knows as well."""
     from torchvision import datasets
+    from torchvision.datasets.utils import check_integrity, extract_archive
 
     source = datasets.CIFAR10
-    _download(name, data_dir(), [([source.url], source.tgz_md5)])
-    tables = []
-    for train in (True, False):
+    folder = data_dir() / source.base_folder
+    files = [*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])]
+    if not all(check_integrity(folder / file, md5) for file, md5 in files):
+        (archive,) = _download(name, data_dir(), [([source.url], source.tgz_md5)])
         try:
-            raw = source(data_dir(), train=train, download=True)
+            extract_archive(archive, data_dir())
         except OSError as error:
             say = f"cannot unpack {source.filename} in {data_dir()}: {error}"
             raise DataError(f"{say}; free space or set LADDER_DATA") from None
+    tables = []
+    for train in (True, False):
+        raw = source(data_dir(), train=train)
         inputs = torch.from_numpy(raw.data).permute(0, 3, 1, 2) / 255
         tables.append(Table(inputs.contiguous(), torch.tensor(raw.targets), [], raw.classes))
     return tables[0], tables[1]
@@ -162,7 +169,8 @@ def load_photo(name: str = "china") -> torch.Tensor:
 def write_image_folder(table: Table, folder: str | Path) -> Path:
     """Write pictures as PNG files, a folder a class: `folder/CLASS/00042.png`.
 
-    The folder appears whole or not at all; if it is there already, nothing is written.
+    The folder appears whole or not at all; if it is there already, nothing is written. Signs of a
+    class's name that a folder's cannot hold become "_": T-shirt/top lies in T-shirt_top.
 
     Args:
         table: Pictures of one or three channels in 0 to 1, and their classes.
@@ -172,23 +180,23 @@ def write_image_folder(table: Table, folder: str | Path) -> Path:
         The folder.
 
     Raises:
-        DataError: The folder cannot be written.
+        DataError: The table holds no such pictures, or the folder cannot be written.
     """
     folder = Path(folder)
     if folder.is_dir():
         return folder
     from PIL import Image
 
+    names, pixels = _folder_names(table.class_names), _pixels(table)
     staging = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        for name in table.class_names:
+        for name in names:
             (staging / name).mkdir()
-        pixels = (table.inputs * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         for i, (picture, target) in enumerate(zip(pixels, table.targets.tolist(), strict=True)):
             image = Image.fromarray(picture.squeeze(2) if picture.shape[2] == 1 else picture)
-            image.save(staging / table.class_names[target] / f"{i:05}.png")
+            image.save(staging / names[target] / f"{i:05}.png")
         staging.chmod(0o755)
         staging.rename(folder)
     except OSError as error:
@@ -200,3 +208,43 @@ def write_image_folder(table: Table, folder: str | Path) -> Path:
         if staging is not None:
             shutil.rmtree(staging, ignore_errors=True)
     return folder
+
+
+def _pixels(table: Table) -> np.ndarray:
+    """Give pictures as bytes, channels last; refuse what is no pictures in 0 to 1 with classes."""
+    inputs, targets, top = table.inputs, table.targets, len(table.class_names) - 1
+    shape = tuple(inputs.shape)
+    if inputs.ndim != 4 or shape[1] not in (1, 3) or not inputs.numel():
+        say = f"expected pictures of shape (pictures, 1 or 3, height, width), got {shape}"
+        raise DataError(f"{say}; put the channels first")
+    if not inputs.is_floating_point():
+        say = f"expected floats from 0 to 1, got {inputs.dtype}"
+        raise DataError(f"{say}; divide bytes by 255")
+    pixels = (inputs * 255).round()
+    if not (pixels.min() >= 0 and pixels.max() <= 255):
+        low, high = (f"{value.item():g}" for value in inputs.aminmax())
+        say = f"expected values from 0 to 1, got {low} to {high}"
+        raise DataError(f"{say}; divide those of bytes by 255, and undo a normalisation")
+    if targets.is_floating_point() or tuple(targets.shape) != shape[:1]:
+        say = f"expected a class number for each of {shape[0]} pictures"
+        raise DataError(f"{say}, got {targets.dtype} of shape {tuple(targets.shape)}")
+    low, high = (value.item() for value in targets.aminmax())
+    if low < 0 or high > top:
+        say = f"expected class numbers from 0 to {top}, got {low} to {high}"
+        raise DataError(f"{say}; number the classes anew, or name the others")
+    return pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+
+
+def _folder_names(classes: list[str]) -> list[str]:
+    """Spell the names of classes so that each can be that of a folder, on any system."""
+    names, taken = [], {}
+    for label in classes:
+        name = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", label).strip().rstrip(". ")
+        if not name or name.startswith("."):  # what is hidden is no class
+            raise DataError(f"the class {label!r} is no name of a folder; rename it")
+        if name.lower() in taken:  # a Mac and Windows know no difference of case
+            pair = f"{taken[name.lower()]!r} and {label!r}"
+            raise DataError(f"the classes {pair} would share a folder; rename one")
+        taken[name.lower()] = label
+        names.append(name)
+    return names

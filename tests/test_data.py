@@ -2,6 +2,7 @@
 
 import errno
 import gzip
+import math
 import random
 import subprocess
 import sys
@@ -98,6 +99,9 @@ LINE_ENDS = {
     "old Macintosh": PLAIN.replace("\n", "\r").encode(),
     "no last line end": PLAIN.rstrip().encode(),
     "empty lines": PLAIN.replace("\n", "\n\n").encode() + b"\n\n",
+    "lines of blanks": PLAIN.replace("\n", "\n  \n").encode(),
+    "blanks round every cell": PLAIN.replace(",", " , ").replace("\n", "\t\n ").encode(),
+    "blanks before quotes": QUOTED.replace(",", ", ").encode(),
     "quoted": QUOTED.encode(),
     "gzip": gzip.compress(PLAIN.encode()),
     "gzip, Windows, marked": gzip.compress(PLAIN.replace("\n", "\r\n").encode("utf-8-sig")),
@@ -132,7 +136,26 @@ MALFORMED = {
     "a header only": ("x,y,kind\n", "t.csv", "no rows", "copy it anew"),
     "too few fields": ("x,y,kind\n1,2,a\n1,b\n", "line 3", "expected 3 values, got 2", "mend"),
     "too many fields": ("x,y,kind\n1,2,a\n\n1,2,3,b\n", "line 4", "got 4", "mend the line"),
-    "another separator": ("x;y;kind\n1;2;a\n", "line 1", "a column 'kind'", "mend the header"),
+    "semicolons": ("x;y;kind\n1,5;2;a\n", "t.csv", "by semicolons", "sep=';').to_csv(path"),
+    "tabs": ("x\ty\tkind\n1\t2\ta\n", "t.csv", "parted by tabs", "sep='\\t'"),
+    "upright bars": ("x|y|kind\n1|2|a\n", "t.csv", "parted by upright bars", "sep='|'"),
+    "blanks for commas": ("x y kind\n1 2 a\n", "t.csv", "parted by blanks", "sep=' '"),
+    "an index without a name": (
+        ",x,kind\n0,1,a\n1,2,b\n",
+        "line 1: column 1 of 3 has no name",
+        "drop it if it numbers the rows",
+        "give the class away",
+    ),
+    "a later column without a name": ("x,,kind\n1,2,a\n1,3,b\n", "column 2 of 3", "else name it"),
+    "what pandas names so": ("Unnamed: 0,kind\n0,a\n1,b\n", "column 1 of 2 has no name", "drop"),
+    "a comma at each end": ("x,kind,\n1,a,\n2,b,\n", "column 3 of 3", "is empty; delete the comma"),
+    "a comma at a row's end": (
+        "x,kind\n1,a,\n2,b,\n",
+        "line 2",
+        "got 3",
+        "ends in a comma; delete",
+    ),
+    "an unnamed last column": ("x,kind,\n1,a,\n2,b,7\n", "3 of 3 has no name;", "drop it if"),
     "no target column": ("x,y,class\n" + ROW, "line 1", "a column 'kind'", "mend the header"),
     "a target column only": ("kind\na\nb\n", "line 1", "one number column", "mend the header"),
     "a doubled column": ("x,x,kind\n" + ROW, "line 1", "column 'x' stands twice", "rename one"),
@@ -152,12 +175,28 @@ def test_a_malformed_table_is_refused_by_line_and_with_a_cure(tmp_path, fault):
     refused(lambda: read_csv(path, target="kind"), str(path), *says)
 
 
+@pytest.mark.parametrize("text", ['"x, cm";"kind"\n1;"a"\n', "x;y\n1;2\n", "\ufeffx;kind\n1,5;a\n"])
+def test_a_separator_is_named_also_beside_quotes_and_without_the_target(tmp_path, text):
+    path = tmp_path / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    refused(lambda: read_csv(path, target="kind"), "parted by semicolons, expected commas")
+
+
+def test_semicolons_and_blanks_inside_a_class_are_no_separators(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("x,kind\n1,a;b\n2, c d \n", encoding="utf-8")
+    assert read_csv(path, target="kind").class_names == ["a;b", "c d"]
+
+
 WHOLE = gzip.compress(PLAIN.encode() * 50)
 UNREADABLE = {
     "cut short": ("t.csv.gz", WHOLE[:-20], "cut short", "copy it anew"),
     "damaged": ("t.csv.gz", WHOLE[:20] + b"\xff\xff\xff" + WHOLE[23:], "no gzip", "copy it anew"),
     "not gzip": ("t.csv.gz", PLAIN.encode(), "no gzip file", "copy it anew"),
-    "gzip by another name": ("t.csv", WHOLE, "not UTF-8", "save it as UTF-8"),
+    "gzip by another name": ("t.csv", WHOLE, "packed by gzip", "end in .gz"),
+    "a workbook": ("t.xlsx", b"PK\x03\x04\x14\0", "a workbook", "save its sheet as 'CSV UTF-8'"),
+    "a workbook by another name": ("t.csv", b"PK\x03\x04\x14\0", "workbook", "or unpack it"),
+    "an old workbook": ("t.xls", b"\xd0\xcf\x11\xe0\xa1", "a workbook", "save its sheet as"),
     "Latin-1": ("t.csv", PLAIN.encode("latin-1"), "not UTF-8", "save it as UTF-8"),
     "UTF-16": ("t.csv", PLAIN.encode("utf-16"), "not UTF-8", "save it as UTF-8"),
 }
@@ -312,9 +351,20 @@ def test_data_helpers_leave_the_global_random_state_alone(tmp_path):
     assert states == after
 
 
+def test_class_numbers_in_a_list_or_an_array_split_like_those_in_a_tensor():
+    labels = torch.arange(90) % 3
+    for other in (labels.tolist(), tuple(labels.tolist()), labels.numpy()):
+        assert all(map(torch.equal, split(labels), split(other)))
+    assert all(map(torch.equal, split(10), split(np.int64(10))))
+
+
 @pytest.mark.parametrize(
     ("targets", "shares", "says"),
     [
+        (["a", "b"] * 5, (0.5, 0.5), "got list (too many dimensions 'str'); number the classes"),
+        ([0.0, 1.0] * 5, (0.5, 0.5), "class numbers of shape (examples,), got torch.float32"),
+        (10.0, (0.5, 0.5), "class numbers of shape (examples,), got torch.float32 of shape ()"),
+        (None, (0.5, 0.5), "or how many examples there are, got NoneType"),
         (10, (0.5, 0.4), "add up to 1, got (0.5, 0.4)"),
         (10, (0.5, 0.6), "add up to 1, got (0.5, 0.6)"),
         (10, (1.0, 0.0), "positive shares"),
@@ -383,6 +433,54 @@ def test_written_pictures_come_back_to_the_byte(tmp_path, channels):
             assert image.mode == {1: "L", 3: "RGB"}[channels]
             assert np.array_equal(np.asarray(image).reshape(5, 4, -1), expected.numpy())
     assert len(list(folder.glob("*/*"))) == len(table.targets)
+
+
+def test_a_class_that_is_no_name_of_a_folder_is_written_with_lines(tmp_path):
+    names = ["T-shirt/top", "up\\down.", 'a:b*c?"<>|', "tab\tbed"]
+    table = Table(torch.rand(8, 1, 5, 4), torch.arange(8) % 4, [], names)
+    folder = write_image_folder(table, tmp_path / "pictures")
+    found = sorted(path.name for path in folder.iterdir())
+    assert found == ["T-shirt_top", "a_b_c_____", "tab_bed", "up_down"]
+    assert all(len(list((folder / name).iterdir())) == 2 for name in found)
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
+ONES = torch.ones(4, 1, 5, 4)
+UNFIT = {
+    "0 to 255": ({"inputs": 255 * ONES}, "expected values from 0 to 1, got 255 to 255", "by 255"),
+    "bytes": ({"inputs": ONES.byte()}, "expected floats from 0 to 1, got torch.uint8", "by 255"),
+    "centred": ({"inputs": ONES - 1.5}, "got -0.5 to -0.5"),
+    "nan": ({"inputs": ONES * math.nan}, "got nan to nan"),
+    "channels last": ({"inputs": torch.ones(4, 5, 4, 3)}, "got (4, 5, 4, 3)", "channels first"),
+    "rows": ({"inputs": torch.ones(4, 13)}, "(pictures, 1 or 3, height, width), got (4, 13)"),
+    "none": ({"inputs": ONES[:0], "targets": torch.zeros(0).long()}, "got (0, 1, 5, 4)"),
+    "too few targets": (
+        {"targets": torch.tensor([0, 1, 0])},
+        "4 pictures, got torch.int64 of shape (3,)",
+    ),
+    "a target too high": ({"targets": torch.tensor([0, 1, 2, 0])}, "from 0 to 1, got 0 to 2"),
+    "a negative target": ({"targets": torch.tensor([0, 1, -1, 0])}, "from 0 to 1, got -1 to 1"),
+    "targets that are no numbers of classes": ({"targets": torch.zeros(4)}, "got torch.float32"),
+    "names alike": ({"class_names": ["a/b", "a_b"]}, "'a/b' and 'a_b'", "rename one"),
+    "names alike on a Mac": ({"class_names": ["Bee", "bee"]}, "'Bee' and 'bee'", "rename one"),
+    "no name": ({"class_names": ["a", " "]}, "' ' is no name of a folder", "rename it"),
+    "the folder above": ({"class_names": ["a", ".."]}, "'..' is no name of a folder", "rename it"),
+    "a hidden name": ({"class_names": ["a", ".b"]}, "'.b' is no name of a folder", "rename it"),
+}
+
+
+@pytest.mark.parametrize("fault", UNFIT)
+def test_a_table_that_is_no_pictures_is_refused_and_nothing_written(tmp_path, fault):
+    change, *says = UNFIT[fault]
+    table = Table(ONES, torch.arange(4) % 2, [], ["a", "b"])._replace(**change)
+    refused(lambda: write_image_folder(table, tmp_path / "new" / "pictures"), *says)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_a_rounding_error_out_of_range_are_written(tmp_path):
+    table = pictures()._replace(inputs=torch.tensor([-1e-6, 1 + 1e-6]).expand(12, 1, 5, 2))
+    with Image.open(write_image_folder(table, tmp_path / "new") / "b" / "00001.png") as image:
+        assert np.asarray(image)[0].tolist() == [0, 255]
 
 
 def test_a_second_call_writes_nothing(tmp_path):

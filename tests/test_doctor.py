@@ -6,6 +6,7 @@ Faults that can be made inside this process are; the others get a Python of thei
 import ast
 import errno
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,8 @@ def lessons(tmp_path, monkeypatch):
     for name in ("data", "runs", "notebooks", "helpers"):
         (tmp_path / name).mkdir()
     (tmp_path / "helpers" / "doctor.py").touch()
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("pyproject.toml", "data/wine.csv", "data/latin.pt"):
+        shutil.copy(ROOT / name, tmp_path / name)
     for module in (doctor, paths):
         monkeypatch.setattr(module, "ROOT", tmp_path.resolve())
     monkeypatch.setattr(doctor, "NOTEBOOKS", tmp_path / "notebooks")
@@ -308,7 +310,7 @@ def test_a_container_s_limit_counts(diagnose, lessons, limit, level):
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(diagnose, lessons):
-    (lessons / "data").rmdir()
+    shutil.rmtree(lessons / "data")
     (lessons / "data").touch()  # the superuser may write into any folder, but not into a file
     (lessons / "runs").rmdir()
     status, text, findings = diagnose()
@@ -330,6 +332,35 @@ def test_the_folders_that_the_variables_name_are_looked_at(
     status, text, findings = diagnose()
     assert (status, faults(findings)) == (1, {"data": FAIL})
     assert f"Make {tmp_path / 'none'} a folder that you may write to" in text
+
+
+@pytest.mark.parametrize("gone", ["wine.csv", "latin.pt", "wine.csv and latin.pt"])
+def test_data_that_a_folder_lacks_are_named(diagnose, lessons, monkeypatch, tmp_path, gone):
+    own = tmp_path / "my data"
+    own.mkdir()
+    for name in {"wine.csv", "latin.pt"} - set(gone.split(" and ")):
+        shutil.copy(lessons / "data" / name, own)
+    monkeypatch.setenv("LADDER_DATA", str(own))
+    status, text, findings = diagnose()
+    assert (status, faults(findings)) == (1, {"data": FAIL})
+    assert findings["data"].found == f"{own} lacks {gone}"
+    assert f"-> Copy {gone} from {lessons / 'data'} to {own}, or unset LADDER_DATA.\n" in text
+
+
+def test_data_that_the_lessons_lost_come_back_from_git(diagnose, lessons):
+    (lessons / "data" / "wine.csv").unlink()
+    (lessons / "data" / "latin.pt").write_bytes(b"")  # a disk was full
+    status, text, findings = diagnose()
+    assert (status, faults(findings)) == (1, {"data": FAIL})
+    assert f"in {lessons}, run: git checkout -- data/wine.csv data/latin.pt, or get" in text
+
+
+def test_the_data_it_looks_for_are_those_that_git_holds():
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    assert all(f"## {name}\n" in text for name in doctor.SHIPPED)
+    recipe = text.partition("## Keeping data elsewhere")[2]
+    assert "cp " + " ".join(f"data/{name}" for name in doctor.SHIPPED) in recipe
+    assert len(doctor.SHIPPED) == len(re.findall(r"^## [\w.]+\.\w+$", text, re.MULTILINE))
 
 
 def test_a_full_disk_is_named(diagnose, monkeypatch):

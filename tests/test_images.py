@@ -210,6 +210,30 @@ def test_files_put_there_by_hand_need_no_network(archive):
     assert archive.fetched == []
 
 
+@pytest.mark.parametrize("archive", ["cifar10"], indirect=True)
+def test_the_unpacked_files_are_enough(archive, tmp_path):
+    load_images("cifar10")
+    (tmp_path / datasets.CIFAR10.filename).unlink()
+    archive.fetched.clear()
+    check_images(load_images("cifar10"), archive)
+    assert archive.fetched == []
+    assert not (tmp_path / datasets.CIFAR10.filename).exists()
+
+
+@pytest.mark.parametrize("archive", ["cifar10"], indirect=True)
+@pytest.mark.parametrize("file", ["data_batch_3", "test_batch", "batches.meta"])
+@pytest.mark.parametrize("damage", [None, b"half"])
+def test_a_damaged_or_missing_unpacked_file_is_unpacked_again(archive, tmp_path, file, damage):
+    load_images("cifar10")
+    path = tmp_path / datasets.CIFAR10.base_folder / file
+    path.unlink()
+    if damage:
+        path.write_bytes(damage)
+    archive.fetched.clear()
+    check_images(load_images("cifar10"), archive)
+    assert archive.fetched == []
+
+
 @pytest.mark.parametrize("fault", ["missing", "cut", "changed"])
 def test_a_download_that_fails_leaves_nothing_and_starts_again(archive, fault):
     last = list(archive.files)[-1]

@@ -12,8 +12,10 @@ import time
 import nbformat
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from helpers.device import describe_device
 from tests.support import book, cell, prose, run_python
 from tools import notebooks as tool
 from tools.notebooks import (
@@ -59,7 +61,11 @@ def test_a_run_stores_outputs_counts_and_a_stamp(path):
 
 
 def test_a_second_run_changes_nothing(path):
-    run(save(path, cell("import time; print(object(), 'running on', time.time())")))
+    run(
+        save(
+            path, cell("import time; print(object(), f'running on cpu ({time.time_ns()} threads)')")
+        )
+    )
     before = path.read_bytes()
     run(path)
     assert path.read_bytes() == before
@@ -234,6 +240,8 @@ def test_every_notebook_comes_by_glob_with_the_solutions_last():
     [
         ("<AddBackward0 object at 0x7f00aa11bb22>", "<AddBackward0 object at 0x55d0aa11bb33>"),
         ("running on cpu (2 threads)\n", "running on cuda (NVIDIA H200)\n"),
+        ("running on cpu (1 thread)\n", "running on cpu (16 threads)\n"),
+        ("running on cuda:1 (Tesla T4)\n", "running on mps (accelerator)\n"),
         ("tensor([1., 2.])", "tensor([1., 2.], device='cuda:0')"),
         ("tensor([1.], grad_fn=<A>)", "tensor([1.], device='cuda:0', grad_fn=<A>)"),
         (
@@ -254,6 +262,10 @@ def test_what_moves_between_machines_is_not_compared(text, other):
     [
         ("tensor([1., 2.])", "tensor([1., 3.], device='cuda:0')"),
         ("running on cpu\nloss 1", "running on cpu\nloss 2"),
+        ("running on cpu (1 threads)\n", "running on cpu (1 thread)\n"),
+        ("running on cpu (2 thread)\n", "running on cpu (2 threads)\n"),
+        ("running on cpu with 2 threads\n", "running on cpu (2 threads)\n"),
+        ("running on cpu (2 threads), loss 1\n", "running on cpu (2 threads), loss 2\n"),
         ("0xff", "0xfe"),
         ("RuntimeError: no", "NotImplementedError: no"),
         ("addmm: sizes", "sizes"),
@@ -265,9 +277,25 @@ def test_sanitising_hides_nothing_else(text, other):
     assert sanitize(text) != sanitize(other)
 
 
+@pytest.mark.parametrize("count", [1, 2, 100])
+def test_a_device_is_hidden_in_the_words_of_today_alone(monkeypatch, count):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: count)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200 (141 GB)")
+    for name in ("cpu", "mps", "mps:0", "cuda", "cuda:1"):
+        assert sanitize(describe_device(torch.device(name))) == "running on DEVICE"
+
+
+@pytest.mark.parametrize("path", tool.lessons(), ids=lambda path: path.stem)
+def test_a_lesson_stores_its_device_as_it_is_said_today(path):
+    outputs = [output for each in code_cells(read(path)) for output in each.outputs]
+    text = "\n".join(output.get("text", "") for output in outputs)
+    said = [line for line in sanitize(text).splitlines() if line.startswith("running on")]
+    assert set(said) <= {"running on DEVICE"}
+
+
 def test_each_rule_is_needed_and_there_are_few():
     example = (
-        "0x7f00aa11bb22 running on cpu\n \x1b[32m addmm: mat1 "
+        "0x7f00aa11bb22 running on cpu (2 threads)\n \x1b[32m addmm: mat1 "
         "tensor(1., device='cuda:0') tensor(1.,\n       grad_fn=<A>)"
     )
     assert len(RULES) <= 7

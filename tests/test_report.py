@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 
+import nbformat
 import pytest
 
 from helpers.paths import NOTEBOOKS
-from tests.support import cell, needs_make
+from tests.support import book, cell, needs_make
 from tools import report
+from tools.judge import run_cell
 from tools.report import Row, Unreadable, clean, take_apart, walls
 
 
@@ -69,7 +71,7 @@ def test_bytes_that_are_no_text_links_pipes_and_huge_files_are_not_read(tmp_path
 @pytest.mark.parametrize("name", ["01_tensors", "06_datasets_and_dataloaders"])
 def test_the_exercises_of_our_own_notebooks_are_found_in_order(name):
     for folder in (NOTEBOOKS, NOTEBOOKS / "solutions"):
-        lesson, cells = take_apart(folder / f"{name}.ipynb")
+        ((lesson, cells),) = take_apart(folder / f"{name}.ipynb").items()
         assert lesson == name[3:]
         found = [exercise for each in cells for exercise in each["names"]]
         assert found == report.exercises()[name]
@@ -81,6 +83,118 @@ def test_folders_of_checkpoints_are_passed_over(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).touch()
     assert report.submitted(tmp_path) == [tmp_path / "a" / "one.ipynb", tmp_path / "b.ipynb"]
+
+
+def test_what_a_mac_packs_beside_a_notebook_is_no_learner_and_capitals_are_read(tmp_path):
+    for name in ("__MACOSX/a/._x.ipynb", "a/._x.ipynb", ".git/x.ipynb", "a/x.IPYNB", "a/.x.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    assert report.submitted(tmp_path) == [tmp_path / "a" / "x.IPYNB"]
+    assert report.left_out(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("ann/lesson.py", "ask for the notebook itself"),
+        ("ann/lesson.html", "ask for the notebook itself"),
+        ("ann/lesson.PDF", "ask for the notebook itself"),
+        ("ann/lesson.ipynb.txt", "let its name end in .ipynb"),
+        ("ann/lesson.ipynb_backup", "let its name end in .ipynb"),
+        ("all.zip", "unpack it"),
+        ("all.tar.gz", "unpack it"),
+    ],
+)
+def test_a_file_that_may_hold_work_and_is_not_read_is_named(tmp_path, name, cure):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    ((row,),) = report.report(tmp_path)
+    assert row[:4] == (name, "", "", "error")
+    assert "it was not read" in row.message and cure in row.message
+
+
+def test_a_conflict_in_the_file_is_named(tmp_path):
+    text = json.dumps(NO_CELLS, indent=1).replace(
+        "[]", "[\n<<<<<<< HEAD\n=======\n>>>>>>> other\n]"
+    )
+    (tmp_path / "x.ipynb").write_text(text, encoding="utf-8")
+    with pytest.raises(Unreadable, match=r"a git conflict .* stands in the file; keep one side"):
+        take_apart(tmp_path / "x.ipynb")
+
+
+def lesson_cells(lesson, *names):
+    calls = [f"check.{name}({name})" for name in names]
+    return [cell(f"from helpers.checks import {lesson} as check"), *map(cell, calls)]
+
+
+def test_two_lessons_in_one_notebook_are_both_found(tmp_path):
+    cells = lesson_cells("tensors", "scale_columns") + lesson_cells("autograd", "slopes")
+    nbformat.write(book(*cells), tmp_path / "x.ipynb")
+    found = take_apart(tmp_path / "x.ipynb")
+    names = {lesson: [each["names"] for each in parts] for lesson, parts in found.items()}
+    assert names == {
+        "tensors": [[], ["scale_columns"], [], []],
+        "autograd": [[], [], [], ["slopes"]],
+    }
+
+
+def test_a_lesson_that_is_only_imported_is_not_judged(tmp_path):
+    cells = lesson_cells("autograd") + lesson_cells("tensors", "scale_columns")
+    nbformat.write(book(*cells), tmp_path / "x.ipynb")
+    assert list(take_apart(tmp_path / "x.ipynb")) == ["tensors"]
+    nbformat.write(book(*lesson_cells("autograd")), tmp_path / "x.ipynb")
+    assert list(take_apart(tmp_path / "x.ipynb")) == ["autograd"]
+
+
+IPYTHON = {
+    "a question": ("def f(x):\n    return x\n\nf?", {"f"}),
+    "two questions": ("f??\n?f\ndef f(x):\n    return x", {"f"}),
+    "a shell's answer": ("files = !ls\nf = 1", {"files", "f"}),
+    "a magic's answer": ("where = %pwd\nf = 1", {"where", "f"}),
+    "a timed line": ("f = 1\n%timeit f + 1\n!ls {f}", {"f"}),
+    "inside a block": ("for i in range(2):\n    %timeit i\n    f = i", {"i", "f"}),
+    "inside a function": ("def f(x):\n    !ls\n    return x", {"f"}),
+    "a timed cell": ("%%time\nf = 1", {"f"}),
+    "a captured cell with a magic": ("\n%%capture out\n%matplotlib inline\nf = 1", {"f"}),
+    "a shell's cell": ("%%bash\nls | wc -l", set()),
+    "a written file": ("%%writefile f.py\nf = 1", set()),
+    "in so many words": ("get_ipython().run_line_magic('pwd', '')\nf = 1", {"f"}),
+    "a string of per cents": ('f = """\n%d\n!"""\ng?', {"f"}),
+    "imports in one line": ("import not_there_at_all, math", {"math"}),
+}
+
+
+@pytest.mark.parametrize("kind", IPYTHON)
+def test_what_only_ipython_understands_does_nothing_and_stops_nothing(kind):
+    source, expected = IPYTHON[kind]
+    space = {}
+    problem, _ = run_cell({"source": source, "names": ["f"], "setup": False, "index": 0}, space)
+    assert set(space) - {"__builtins__"} == expected
+    assert problem == ("" if "import" not in kind else "ModuleNotFoundError: " + NOT_THERE)
+
+
+NOT_THERE = "No module named 'not_there_at_all'"
+
+
+def test_a_string_that_looks_like_a_magic_stays_what_it_is():
+    space = {}
+    source = 'f = """\n%d\n!"""\ng?'
+    run_cell({"source": source, "names": ["f"], "setup": False, "index": 0}, space)
+    assert space["f"] == "\n%d\n!"
+
+
+def test_an_import_that_fails_in_the_setup_takes_no_other_with_it():
+    source = "from google.colab import drive\ndrive.mount('/content')\nimport math"
+    space = {}
+    problem, _ = run_cell({"source": source, "names": [], "setup": True, "index": 0}, space)
+    assert space["math"].pi > 3
+    assert problem.startswith("ModuleNotFoundError: No module named 'google")
+
+
+def test_a_conflict_in_a_cell_is_named():
+    source = "<<<<<<< HEAD\nf = 1\n=======\nf = 2\n>>>>>>> other"
+    problem, calls = run_cell({"source": source, "names": ["f"], "setup": False, "index": 0}, {})
+    assert "a git conflict" in problem and "keep one side" in problem and calls == {}
 
 
 def test_a_flood_of_answers_is_cut_off():
@@ -120,7 +234,7 @@ def test_the_summary_counts_each_exercise():
     assert lines[0].split() == "right wrong not attempted error timed out exercise".split()
     assert lines[1].split() == ["0", "1", "0", "0", "0", "tensors.scale_columns"]
     assert lines[2].split() == ["2", "0", "0", "0", "0", "tensors.label_scores"]
-    assert lines[3] == "notebooks that could not be read: 1"
+    assert lines[3] == "files that could not be read: 1"
 
 
 def test_the_table_holds_no_formula(tmp_path):

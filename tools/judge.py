@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from IPython.core.inputtransformer2 import TransformerManager
 
 from helpers.checks import attempt, compare
 from helpers.checks.attempt import WrongAnswer, is_stub
@@ -27,6 +28,7 @@ FILE_BYTES = 64 * 2**20
 COMPARISONS = [(torch, name) for name in ("allclose", "isclose", "equal")]
 COMPARISONS += [(torch.Tensor, name) for name in ("all", "__eq__", "__ne__")]
 COMPARISONS += [(np, "isclose")]
+PYTHON_MAGICS = ("time", "timeit", "capture", "prun", "python", "python3")
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -76,8 +78,8 @@ def run_cell(cell: dict, space: dict) -> tuple[str, dict[str, ast.expr]]:
 
     Returns:
         The first thing that went wrong, or "", and for each check that the cell calls what it
-        passes. Of an exercise's cell every statement is tried; of the setup all run until one
-        fails; of another cell only imports and definitions run.
+        passes. Of an exercise's cell and of the setup every statement is tried, so that an import
+        that fails here takes no other with it; of another cell only imports and definitions run.
     """
     try:
         body = parse(cell["source"]).body
@@ -94,17 +96,46 @@ def run_cell(cell: dict, space: dict) -> tuple[str, dict[str, ast.expr]]:
                 exec(code, space)
             except BaseException as error:  # SystemExit, too
                 problem = problem or describe(error)
-                if cell["setup"]:
-                    break
     return problem, calls
 
 
 def parse(source: str) -> ast.Module:
-    """Parse a cell, without IPython's magics where it has any."""
+    """Parse a cell as IPython would: its magics, questions and shell commands do nothing here.
+
+    Of `%%time` and the like, whose cell is Python, the cell counts; of `%%bash` nothing does.
+    """
+    head, _, rest = source.lstrip().partition("\n")
+    if magic := re.match(r"%%(\w+)", head):
+        source = rest if magic[1] in PYTHON_MAGICS else ""
+    if re.search(r"^(?:<{7}|>{7})(?: |$)", source, re.MULTILINE):
+        raise SyntaxError("a git conflict (<<<<<<< … >>>>>>>) stands in the cell; keep one side")
     try:
-        return ast.parse(source)
+        tree = ast.parse(source)
     except SyntaxError:
-        return ast.parse(re.sub(r"^(\s*)[%!?].*", r"\1pass", source, flags=re.MULTILINE))
+        tree = ast.parse(TransformerManager().transform_cell(source))
+    body = (NoMagic().visit(statement) for statement in _one_import_each(tree.body))
+    return ast.fix_missing_locations(ast.Module(list(body), []))
+
+
+def _one_import_each(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        if isinstance(statement, ast.Import):
+            yield from (
+                ast.copy_location(ast.Import([name]), statement) for name in statement.names
+            )
+        else:
+            yield statement
+
+
+class NoMagic(ast.NodeTransformer):
+    """Put None in the place of every call of `get_ipython()`'s, which is not there."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Replace a call, or look inside it."""
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(owner, ast.Call) and ast.unparse(owner.func) == "get_ipython":
+            return ast.copy_location(ast.Constant(None), node)
+        return self.generic_visit(node)
 
 
 def checked(statement: ast.stmt) -> dict[str, ast.expr] | None:

@@ -38,8 +38,12 @@ CELL_TIMEOUT = 900  # seconds: only a cell that hangs takes as long, however slo
 RULES = [
     # an object's place in memory: <AddBackward0 object at 0x7f…>
     (r"\b0x[0-9a-f]{6,}\b", "0xADDRESS"),
-    # helpers.device.describe_device
-    (r"running on .*", "running on DEVICE"),
+    # helpers.device.describe_device: any device, in the words that it is said in today
+    (
+        r"running on (?:cpu \((?:1 thread|(?!1 )\d+ threads)\)|cuda(?::\d+)? \(.+\)"
+        r"|\w+(?::\d+)? \(accelerator\))",
+        "running on DEVICE",
+    ),
     # torch says where a tensor lives unless that is the CPU, and wraps the line for it
     (r",\s+device='(?:cuda|mps)(?::\d+)?'", ""),
     (r",\n\s+(?=(?:grad_fn|dtype|requires_grad)=)", ", "),

@@ -4,7 +4,8 @@
     python -m tools.report FOLDER --csv class.csv   and a table for a spreadsheet
 
 The notebooks may have any names and lie in subfolders, one for each learner, say. Which lesson one
-belongs to is told by the checks that it imports. Of each, the setup cell, imports, definitions and
+belongs to is told by the checks that it imports; files that may hold work and are no notebooks are
+named. Of each, the setup cell, imports, definitions and
 the exercises' cells are run, and our checks called anew: what a notebook has stored counts nothing.
 
 Why not nbgrader or otter-grader: both want each assignment prepared and handed out in a format of
@@ -51,6 +52,9 @@ from helpers.progress import exercises
 
 STATUSES = ("right", "wrong", "not attempted", "error", "timed out")
 NOTEBOOK_BYTES, ANSWER_BYTES = 32 * 2**20, 2**20
+ASK, UNPACK = "ask for the notebook itself", "unpack it, and run the report again"
+NOT_READ = dict.fromkeys((".py", ".html", ".htm", ".pdf", ".docx", ".md", ".txt", ".json"), ASK)
+NOT_READ |= dict.fromkeys((".zip", ".7z", ".rar", ".gz", ".tgz", ".tar", ".xz", ".bz2"), UNPACK)
 SECONDS = 30  # a cell
 START_SECONDS = 120  # to import torch from a cold disk
 MEMORY_MIB = 2048  # beyond what torch needs
@@ -72,13 +76,34 @@ class Unreadable(ValueError):
     """A file is no notebook, or of no lesson; the message says why."""
 
 
-def submitted(folder: Path) -> list[Path]:
-    """List the notebooks in a folder and below, in order; links to folders are not followed."""
+def files(folder: Path) -> list[Path]:
+    """List the files in a folder and below, in order, hidden ones and links to folders aside.
+
+    Hidden is what begins with a dot, and `__MACOSX`, which a Mac packs beside what was meant.
+    """
     found = []
-    for place, _, names in os.walk(folder):
-        if ".ipynb_checkpoints" not in Path(place).parts:
-            found += [Path(place) / name for name in names if name.endswith(".ipynb")]
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        found += [Path(place) / name for name in names if not name.startswith(".")]
     return sorted(found)
+
+
+def submitted(folder: Path) -> list[Path]:
+    """List the notebooks in a folder and below."""
+    return [path for path in files(folder) if path.suffix.lower() == ".ipynb"]
+
+
+def left_out(folder: Path) -> list[Row]:
+    """Name the files, in a folder and below, that are no notebooks, though work may be in them."""
+    rows = []
+    for path in files(folder):
+        cure = NOT_READ.get(path.suffix.lower())
+        if ".ipynb" in path.name.lower() and path.suffix.lower() != ".ipynb":
+            cure = "if it is a notebook, let its name end in .ipynb"
+        if cure:
+            name = path.relative_to(folder).as_posix()
+            rows.append(Row(name, "", "", "error", f"it was not read, for it is no .ipynb; {cure}"))
+    return rows
 
 
 def grade(path: Path, name: str, seconds: float = SECONDS, seed: int | None = None) -> list[Row]:
@@ -91,31 +116,33 @@ def grade(path: Path, name: str, seconds: float = SECONDS, seed: int | None = No
         seed: Of the checks' random inputs, the same for everyone; None for fresh ones.
 
     Returns:
-        A row for each exercise of its lesson, or a single one where it cannot be read.
+        A row for each exercise of its lessons, or a single one where it cannot be read.
     """
     try:
-        lesson, cells = take_apart(path)
+        lessons = take_apart(path)
     except Unreadable as error:
         return [Row(name, "", "", "error", clean(str(error)))]
-    names = next(names for stem, names in exercises().items() if stem[3:] == lesson)
-    found, notes = _verdicts(lesson, names, cells, seconds, seed)
     rows = []
-    for exercise in names:
-        status, say = found.get(exercise, ("error", ""))
-        if exercise not in found:
-            say = f"no cell calls check.{exercise}, and none tagged exercise defines {exercise}"
-        if status == "error" and notes:
-            say = f"{say}; {notes[0]}"
-        rows.append(Row(name, lesson, exercise, status, clean(say)))
+    for lesson, cells in lessons.items():
+        names = next(names for stem, names in exercises().items() if stem[3:] == lesson)
+        found, notes = _verdicts(lesson, names, cells, seconds, seed)
+        for exercise in names:
+            status, say = found.get(exercise, ("error", ""))
+            if exercise not in found:
+                say = f"no cell calls check.{exercise}, and none tagged exercise defines {exercise}"
+            if status == "error" and notes:
+                say = f"{say}; {notes[0]}"
+            rows.append(Row(name, lesson, exercise, status, clean(say)))
     return rows
 
 
-def take_apart(path: Path) -> tuple[str, list[dict[str, Any]]]:
+def take_apart(path: Path) -> dict[str, list[dict[str, Any]]]:
     """Read a notebook as plain JSON.
 
     Returns:
-        Its lesson ("tensors") and its code cells: "source", "index", the "names" of the exercises
-        that it checks or, tagged, defines, and whether it is the "setup".
+        For its lesson ("tensors"), or each of several in one notebook, the code cells: "source",
+        "index", the "names" of that lesson's exercises that it checks or, tagged, defines, and
+        whether it is the "setup".
 
     Raises:
         Unreadable: It is no plain file, too large, no notebook, or of no lesson.
@@ -125,28 +152,36 @@ def take_apart(path: Path) -> tuple[str, list[dict[str, Any]]]:
     if path.stat().st_size > NOTEBOOK_BYTES:
         raise Unreadable(f"over {NOTEBOOK_BYTES // 2**20} MiB; clear its outputs and save it")
     try:
-        raw = json.loads(path.read_bytes())
+        content = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"it cannot be read: {error.strerror}") from error
+    if re.search(rb"^<{7} .*^>{7} ", content, re.MULTILINE | re.DOTALL):
+        raise Unreadable("a git conflict (<<<<<<< … >>>>>>>) stands in the file; keep one side")
+    try:
+        raw = json.loads(content)
         cells = [
             (index, "".join(cell["source"]), list(cell.get("metadata", {}).get("tags", [])))
             for index, cell in enumerate(raw["cells"])
             if cell["cell_type"] == "code"
         ]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OSError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable(f"not a notebook of format 4: {type(error).__name__} {error}") from error
     known = {stem[3:]: names for stem, names in exercises().items()}
     imports = re.compile(r"^\s*(?:from|import) +helpers\.checks(?: +import +|\.)(\w+)", re.M)
-    lesson = next((m for _, text, _ in cells for m in imports.findall(text) if m in known), None)
-    if lesson is None:
+    lessons = [m for _, text, _ in cells for m in imports.findall(text) if m in known]
+    if not lessons:
         raise Unreadable("of no lesson: no cell has a line `from helpers.checks import … as check`")
-    parts = []
+    parts: dict[str, list[dict[str, Any]]] = {lesson: [] for lesson in lessons}
     for index, source, tags in cells:
         called = re.findall(r"^check\.(\w+)\(", source, re.M)
         if "exercise" in tags or "solution" in tags:
             called += re.findall(r"^(?:def|class) +(\w+)", source, re.M)
-        names = [name for name in dict.fromkeys(called) if name in known[lesson]]
         setup = bool(imports.search(source))
-        parts.append({"index": index, "source": source, "names": names, "setup": setup})
-    return lesson, parts
+        for lesson, listed in parts.items():
+            names = [name for name in dict.fromkeys(called) if name in known[lesson]]
+            listed.append({"index": index, "source": source, "names": names, "setup": setup})
+    answered = [lesson for lesson in parts if any(cell["names"] for cell in parts[lesson])]
+    return {lesson: parts[lesson] for lesson in answered or lessons[:1]}
 
 
 def _verdicts(
@@ -369,7 +404,8 @@ def clean(text: str) -> str:
 def as_text(rows: list[Row]) -> str:
     """Lay the rows of one notebook out."""
     right = sum(row.status == "right" for row in rows)
-    lines = [f"{clean(rows[0].notebook)}: {right} of {len(rows)} right ({rows[0].lesson})"]
+    lessons = ", ".join(dict.fromkeys(row.lesson for row in rows))
+    lines = [f"{clean(rows[0].notebook)}: {right} of {len(rows)} right ({lessons})"]
     if not rows[0].exercise:
         lines = [f"{clean(rows[0].notebook)}"]
     width = max(len(row.exercise) for row in rows)
@@ -387,7 +423,7 @@ def summary(rows: list[Row]) -> str:
             numbers = (f"{counts[lesson, exercise, status]:13}" for status in STATUSES)
             lines.append("  ".join(numbers) + f"  {lesson}.{exercise}")
     unread = sum(not row.exercise for row in rows)
-    return "\n".join([*lines, f"notebooks that could not be read: {unread}"] if unread else lines)
+    return "\n".join([*lines, f"files that could not be read: {unread}"] if unread else lines)
 
 
 def write_csv(rows: list[Row], path: Path) -> None:
@@ -401,7 +437,10 @@ def write_csv(rows: list[Row], path: Path) -> None:
 
 
 def report(folder: Path, seconds: float = SECONDS) -> Iterator[list[Row]]:
-    """Judge the notebooks of a folder, one for every two cores, all with the same random inputs."""
+    """Judge the notebooks of a folder, one for every two cores, all with the same random inputs.
+
+    After them come the files that were not read.
+    """
     seed, paths = secrets.randbits(32), submitted(folder)
 
     def judge(path: Path) -> list[Row]:
@@ -409,6 +448,7 @@ def report(folder: Path, seconds: float = SECONDS) -> Iterator[list[Row]]:
 
     with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 2)) as pool:
         yield from pool.map(judge, paths)
+    yield from ([row] for row in left_out(folder))
 
 
 def main(arguments: list[str] | None = None) -> int:

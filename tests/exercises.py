@@ -14,14 +14,21 @@ from tools.notebooks import read, tags
 
 LESSONS = load_lessons()
 NOUNS = {lesson.path.stem[3:]: lesson for lesson in LESSONS}
+EXERCISES = [f"{noun}.{name}" for noun, lesson in NOUNS.items() for name in stub_names(lesson)]
 
 
-def functions(lesson: Lesson, tag: str) -> dict:
-    """Run a notebook's setup and its tagged cells: name -> (function, what its cell printed)."""
+def setup_names(lesson: Lesson) -> dict:
+    """Run a notebook's setup and give the names that it defines."""
     index = next(i for i, c in enumerate(lesson.cells) if c.source.startswith("## Setup"))
     space = {}
     with contextlib.redirect_stdout(io.StringIO()):
         exec(lesson.cells[index + 1].source, space)
+    return space
+
+
+def functions(lesson: Lesson, tag: str) -> dict:
+    """Run a notebook's setup and its tagged cells: name -> (function, what its cell printed)."""
+    space = setup_names(lesson)
     found = {}
     cells = [cell for cell in lesson.cells if tag in tags(cell)]
     for name, cell in zip(stub_names(lesson, tag), cells, strict=True):
@@ -31,10 +38,15 @@ def functions(lesson: Lesson, tag: str) -> dict:
     return found
 
 
+def solutions_of(noun: str) -> Lesson:
+    """Read the notebook of a lesson's solutions."""
+    path = NOTEBOOKS / "solutions" / NOUNS[noun].path.name
+    return Lesson(path, read(path))
+
+
 def solutions(noun: str) -> dict:
     """Give the solutions of a lesson."""
-    path = NOTEBOOKS / "solutions" / NOUNS[noun].path.name
-    return functions(Lesson(path, read(path)), "solution")
+    return functions(solutions_of(noun), "solution")
 
 
 def checks(noun: str):

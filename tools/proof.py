@@ -46,6 +46,7 @@ def _tests(shows: str, name: str, options: list[str] = WORKERS) -> Part:
 # In the order in which they run: what fails soonest for a slip comes first.
 PARTS = {
     "seeds": _tests("each exercise's stub, solution and wrong answers on fifty seeds", "seeds"),
+    "mutants": _tests("each solution with one slip in it is refused by its check", "mutants"),
     "canaries": _tests("notebooks broken on purpose turn strict nbval red", "canaries"),
     "browser": _tests("every lesson, from restart to end, in JupyterLab", "browser"),
     "full_size": _tests("lessons 10 and 11 on sets of full size", "full_size"),

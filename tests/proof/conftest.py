@@ -1,4 +1,4 @@
-"""Count the faults that the lessons were put to, and say it after the tests."""
+"""Count faults that lessons were put to, and mutants given to checks; say it after the tests."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def bears(record_property) -> Callable:
 
 
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Print how often each fault was tried, and how often it was survived."""
+    """Print how often each fault was tried and survived, and the score of the mutants."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
     noted = [pair for report in reports for pair in report.user_properties]
     tried, survived = (
@@ -35,3 +35,14 @@ def pytest_terminal_summary(terminalreporter) -> None:
             terminalreporter.line(f"{fault}: {times} lessons tried, {survived[fault]} survived")
         total = f"{tried.total()} tried, {survived.total()} survived"
         terminalreporter.line(f"lessons × faults: {total}")
+    score = Counter()
+    for what, counts in noted:
+        if what == "mutants":
+            score.update(counts)
+    if score:
+        terminalreporter.section("mutants")
+        refused = score["mutants"] - score["right"] - score["surviving"]
+        terminalreporter.line(f"{score['mutants']} mutants, {score['right']} of them right")
+        terminalreporter.line(f"{refused} refused on every seed, {score['surviving']} surviving")
+        share = score["in words of their own"] / score["refusals"]
+        terminalreporter.line(f"refused in words about the mistake: {share:.1%} of the times")

@@ -47,6 +47,30 @@ RIGHT = {
             "return (differences ** 2).sum(dim=-1)",
         ),
     },
+    "autograd.slopes": {
+        **_each(
+            "nothing is changed in place, so memory shared with the points does no harm",
+            "x = points.detach().requires_grad_()",
+        ),
+        **_each(
+            "differs only on points that are marked already, which the exercise does not promise",
+            "x = points.clone().requires_grad_()",
+        ),
+    },
+    "autograd.newton_step": {
+        **_each(
+            "nothing is changed in place, so memory shared with x does no harm",
+            "marked = x.detach().requires_grad_()",
+        ),
+        **_each(
+            "differs only on an x that is marked already, which the exercise does not promise",
+            "marked = x.clone().requires_grad_()",
+        ),
+        **_each(
+            "the value of x and of its marked copy is the same, and detach() drops the graph",
+            "return (x - height / marked.grad).detach()",
+        ),
+    },
     "autograd.weighted_error": {
         **_each(
             "a square and a size have no sign",

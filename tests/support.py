@@ -90,9 +90,9 @@ def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str,
             start_new_session=True,
         )
     try:
-        printed = None
-        while printed is None and server.poll() is None:
-            time.sleep(0.2)  # pytest's own limit ends a server that never comes up
+        printed, until = None, time.monotonic() + 600  # only one that hangs takes as long
+        while printed is None and server.poll() is None and time.monotonic() < until:
+            time.sleep(0.2)
             printed = re.search(r"(http://127\.0\.0\.1:\d+)/lab\?token=(\w+)", log.read_text())
         assert printed, log.read_text()
         yield printed[1], printed[2]

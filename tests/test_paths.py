@@ -12,7 +12,8 @@ from helpers import doctor, paths
 from helpers.paths import ROOT, DataError, data_dir, named_folder, progress_dir, runs_dir
 from tests.support import run_python
 
-NAMES = ("LADDER_DATA", "LADDER_RUNS", "LADDER_PROGRESS")
+FOLDERS = [("LADDER_DATA", data_dir), ("LADDER_RUNS", runs_dir), ("LADDER_PROGRESS", progress_dir)]
+NAMES = [variable for variable, _ in FOLDERS]
 PRODUCT = [path for folder in ("helpers", "tools") for path in (ROOT / folder).rglob("*.py")]
 PRODUCT += [ROOT / "notebooks" / "conftest.py"]
 
@@ -29,10 +30,7 @@ def test_without_variables_the_folders_are_the_repository_s():
     assert progress_dir() == ROOT / "runs" / "progress"
 
 
-@pytest.mark.parametrize(
-    ("variable", "ask"),
-    [("LADDER_DATA", data_dir), ("LADDER_RUNS", runs_dir), ("LADDER_PROGRESS", progress_dir)],
-)
+@pytest.mark.parametrize(("variable", "ask"), FOLDERS)
 def test_home_and_relative_paths_mean_the_same_in_each(variable, ask, monkeypatch, tmp_path):
     (tmp_path / "mine").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -48,11 +46,9 @@ def test_home_and_relative_paths_mean_the_same_in_each(variable, ask, monkeypatc
     assert ask().is_relative_to(ROOT)
 
 
-@pytest.mark.parametrize("variable", NAMES)
-def test_a_home_that_nobody_has_is_said(variable, monkeypatch):
+@pytest.mark.parametrize(("variable", "ask"), FOLDERS)
+def test_a_home_that_nobody_has_is_said(variable, ask, monkeypatch):
     monkeypatch.setenv(variable, "~nobody-of-this-name/x")
-    ask = progress_dir if variable.endswith("PROGRESS") else {"a": data_dir, "s": runs_dir}
-    ask = ask if callable(ask) else ask[variable[-1].lower()]
     with pytest.raises(DataError, match=f"{variable} is ~nobody.*write it out"):
         ask()
 

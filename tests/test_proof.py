@@ -69,8 +69,11 @@ def test_a_changed_file_is_another_state_and_a_downloaded_one_is_not(tmp_path):
     (tmp_path / "data" / "digits").mkdir()
     (tmp_path / "data" / "digits" / "1.png").write_text("1")
     assert state_of_files(tmp_path) == before
-    (tmp_path / "data" / "c.csv").write_text("2")
-    assert state_of_files(tmp_path) != before
+    for name in ("data/c.csv", "Makefile", "README.md"):
+        (tmp_path / name).write_text("2")
+        after = state_of_files(tmp_path)
+        assert after != before, name
+        before = after
 
 
 @pytest.fixture

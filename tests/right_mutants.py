@@ -383,8 +383,9 @@ RIGHT = {
     },
     "cnn.strided_convolution": {
         **_each(
-            "picture and kernel lie on one device",
+            "picture and kernel have one dtype and device",
             "output = torch.zeros(rows, columns, dtype=picture.dtype, device=kernel.device)",
+            "output = torch.zeros(rows, columns, dtype=kernel.dtype, device=picture.device)",
         ),
         **_each(
             "a dimension counted from the end is the same one",

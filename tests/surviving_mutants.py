@@ -54,21 +54,4 @@ SURVIVING = {
             "best_loss, best_epoch = (math.inf, -1)",
         ),
     },
-    "cnn.conv_size": {
-        **_each(
-            "a kernel that fits exactly",
-            "return 0 if room <= 0 else room // stride + 1",
-            "return 0 if room < 1 else room // stride + 1",
-        ),
-    },
-    "cnn.strided_convolution": {
-        **_each(
-            "a device other than the CPU",
-            "output = torch.zeros(rows, columns, dtype=picture.dtype)",
-        ),
-        **_each(
-            "a kernel of another dtype than the picture's",
-            "output = torch.zeros(rows, columns, dtype=kernel.dtype, device=picture.device)",
-        ),
-    },
 }

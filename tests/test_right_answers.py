@@ -128,6 +128,57 @@ def frozen_for_a_while(model, inputs):
     return outputs
 
 
+@right("cnn.conv_size")
+def by_a_layer(size, kernel, padding, stride, dilation):
+    if size + 2 * padding < dilation * (kernel - 1) + 1:
+        return 0
+    layer = torch.nn.Conv1d(1, 1, kernel, stride, padding, dilation)
+    return np.int64(layer(torch.zeros(1, 1, size)).shape[2])
+
+
+@right("cnn.max_pool")
+def by_windows(x, size):
+    return x.unfold(2, size, size).unfold(3, size, size).amax(dim=(4, 5))
+
+
+@right("cnn.strided_convolution")
+def moved_to_the_picture_s_device(picture, kernel, stride):
+    windows = picture.unfold(0, kernel.shape[0], stride).unfold(1, kernel.shape[1], stride)
+    rows, columns = windows.shape[:2]
+    output = torch.zeros(rows, columns).to(picture)
+    for row in torch.arange(rows):
+        for column in range(columns):
+            output[row, column] += (windows[row, column] * kernel).sum().item()
+    return output
+
+
+@right("cnn.strided_convolution")
+def from_a_list(picture, kernel, stride):
+    (height, width), (tall, wide) = picture.shape, kernel.shape
+    rows = [
+        [(picture[i : i + tall, j : j + wide] * kernel).sum() for j in _steps(width, wide, stride)]
+        for i in _steps(height, tall, stride)
+    ]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+@right("cnn.strided_convolution")
+def from_a_list_of_numbers(picture, kernel, stride):
+    numbers = from_a_list(picture, kernel, stride).tolist()
+    return torch.tensor(numbers, dtype=picture.dtype, device=picture.device)
+
+
+@right("cnn.strided_convolution")
+def below_a_device(picture, kernel, stride):
+    numbers = from_a_list(picture, kernel, stride)
+    with picture.device:
+        return torch.zeros(numbers.shape, dtype=picture.dtype) + numbers
+
+
+def _steps(size, window, stride):
+    return range(0, size - window + 1, stride)
+
+
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)
 def test_another_right_answer_is_right(exercise, answer, capsys):
     noun, name = exercise.split(".")

@@ -179,6 +179,20 @@ def _steps(size, window, stride):
     return range(0, size - window + 1, stride)
 
 
+@right("transfer_learning.replace_head")
+def moved_to_the_old_one_s_device(model, classes):
+    old = model[-1]
+    model[-1] = torch.nn.Linear(old.in_features, classes).to(old.weight)
+    return model
+
+
+@right("transfer_learning.some_of_each")
+def of_a_shuffled_whole(targets, count, generator):
+    order = torch.randperm(len(targets), generator=generator).to(targets.device)
+    shuffled = targets[order]
+    return torch.cat([order[shuffled == label][:count] for label in targets.unique()])
+
+
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)
 def test_another_right_answer_is_right(exercise, answer, capsys):
     noun, name = exercise.split(".")

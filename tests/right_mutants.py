@@ -441,6 +441,12 @@ RIGHT = {
             "return files[:max(len(files) - keep, 0)]",
         ),
     },
+    "checkpointing.write_whole": {
+        **_each(
+            "os.fsync asks a file for its number",
+            "os.fsync(file)",
+        ),
+    },
     "checkpointing.go_on": {
         **_each(
             "the optimizer holds every parameter of the model",

@@ -1,6 +1,7 @@
 """Right answers that differ from the solutions are right, too."""
 
 import copy
+import os
 
 import numpy as np
 import pytest
@@ -191,6 +192,74 @@ def of_a_shuffled_whole(targets, count, generator):
     order = torch.randperm(len(targets), generator=generator).to(targets.device)
     shuffled = targets[order]
     return torch.cat([order[shuffled == label][:count] for label in targets.unique()])
+
+
+def _write_beside(path, data, sync):
+    temporary = path.with_name("temporary")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        sync(file)
+    temporary.replace(path)
+    return path
+
+
+@right("checkpointing.write_whole")
+def synced_by_a_file_object(path, data):
+    return _write_beside(path, data, os.fsync)
+
+
+@right("checkpointing.write_whole")
+def synced_by_its_number(path, data):
+    return _write_beside(path, data, lambda file: os.fsync(file.fileno()))
+
+
+if hasattr(os, "fdatasync"):
+
+    @right("checkpointing.write_whole")
+    def synced_without_its_dates(path, data):
+        return _write_beside(path, data, os.fdatasync)
+
+
+if hasattr(os, "O_SYNC"):
+
+    @right("checkpointing.write_whole")
+    def synced_with_each_write(path, data):
+        temporary = path.with_name("temporary")
+        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_SYNC)
+        os.write(number, data)
+        os.close(number)
+        return temporary.rename(path)
+
+    @right("checkpointing.write_whole")
+    def synced_with_the_folder(path, data):
+        _write_beside(path, data, os.fsync)
+        number = os.open(path.parent, os.O_RDONLY)
+        os.fsync(number)
+        os.close(number)
+        return path
+
+
+@right("checkpointing.go_on")
+def left_in_eval_mode(model, optimizer, saved, batches):
+    losses = with_gradients_of_zero(model, optimizer, saved, batches)
+    model.eval()
+    return losses
+
+
+@right("checkpointing.go_on")
+def with_gradients_of_zero(model, optimizer, saved, batches):
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    model.train()
+    losses = []
+    for inputs, targets in batches[saved["step"] :]:
+        model.zero_grad(set_to_none=False)
+        loss = torch.nn.functional.cross_entropy(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        losses.append(np.float64(loss.item()))
+    return losses
 
 
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)

@@ -13,6 +13,8 @@ def conv_size(attempt: Attempt) -> None:
     """Give the size of a convolution's output, or 0 where the kernel does not fit."""
     all_inputs = [(12, 3, 3, 1, 3), (10, 4, 0, 4, 1), (5, 3, 0, 1, 3), (6, 5, 0, 2, 2)]
     all_inputs += [(4, 7, 1, 3, 1), (9, 4, 0, 1, 1), (11, 3, 2, 1, 1)]
+    # one thing at a time, so that a clue tells which of them is wrong
+    all_inputs += [(11, 3, 1, 1, 1), (9, 4, 3, 1, 1), (20, 4, 0, 1, 3), (13, 4, 0, 2, 1)]
     all_inputs += [(5, 5, 0, 1, 1), (7, 3, 0, 2, 3), (4, 6, 1, 3, 1)]  # the kernel fits just once
     for _ in range(20):
         size, kernel = attempt.pick(9, 40), attempt.pick(1, 8)

@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.clues import with_clues
+from helpers.checks.judge import judge
 
 STEPS = ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
 
@@ -39,6 +41,7 @@ def double(attempt: Attempt) -> None:
 @exercise
 def count_parameters(attempt: Attempt) -> None:
     """Return how many parameters a network with layers of these sizes has."""
+    cases = []
     for layers in (3, 4, 2, 5):
         while True:
             sizes = [4 + size for size in _shuffled(attempt, list(range(2 * layers)))[:layers]]
@@ -47,15 +50,19 @@ def count_parameters(attempt: Attempt) -> None:
             apart = all(says.setdefault(wrong, say) == say for wrong, say in mistakes)
             if apart or layers == 2:
                 break
-        got = attempt(sizes)
-        attempt.recognise(got, right, mistakes)
-        if isinstance(got, float) and got == right:
-            attempt.require(False, "parameters are counted: return an int")
-        if isinstance(got, int) and got != right:
-            say = "each circle after the input has a line from each circle before it, and a number "
-            say += f"of its own: layers of {sizes} have {right} in all; you count {got}"
-            attempt.require(False, say)
-        attempt.expect(got, right)
+        cases.append(((sizes,), right, mistakes))
+    clues = [
+        (
+            lambda _, got, right: type(got) is float and got == right,
+            "return a whole number, an int",
+        ),
+        (
+            lambda _, got, __: isinstance(got, int | float),
+            "each circle after the input has a line from each circle before it, and a number of "
+            "its own; your numbers are others",
+        ),
+    ]
+    judge(attempt, with_clues(attempt, cases, clues))
 
 
 def _count(sizes: list[int]) -> int:

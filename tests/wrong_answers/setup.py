@@ -260,7 +260,7 @@ def double_nothing(number):
     return number
 
 
-@wrong("count_parameters", says="in all; you count")
+@wrong("count_parameters", says="your numbers are others")
 def count_each_line_twice(sizes):
     return sum((2 * a + 1) * b for a, b in pairwise(sizes))
 

@@ -237,7 +237,11 @@ def expecting(value):
 @pytest.mark.parametrize(
     ("value", "wrong", "says"),
     [
-        (0.5, torch.tensor(0.5), "a Python float, got a tensor"),
+        (
+            0.5,
+            torch.tensor(0.5),
+            "got a tensor where 0.5 is expected, a Python float: item() makes",
+        ),
         (0.5, 0.6, "expected 0.5, got 0.6"),
         (2, 2.0, "expected 2, got 2.0"),
         (2, True, "expected 2, got True"),

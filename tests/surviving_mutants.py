@@ -15,23 +15,6 @@ SURVIVING = {
             "common = max(set(test_labels), key=train_labels.count)",
         ),
     },
-    "softmax_and_cross_entropy.temperature_for": {
-        **_each(
-            "a temperature near 0.01, the lowest that the text allows",
-            "low, high = (0.02, 100.0)",
-        ),
-        **_each(
-            "a temperature near 100, the highest that the text allows",
-            "low, high = (0.01, 99.0)",
-        ),
-    },
-    "feedforward_network.stopping_epoch": {
-        **_each(
-            "losses that are never below infinity",
-            "best_loss, best_epoch = (math.inf, 1)",
-            "best_loss, best_epoch = (math.inf, -1)",
-        ),
-    },
     "cnn.conv_size": {
         **_each(
             "a kernel that fits exactly",

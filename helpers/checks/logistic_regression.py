@@ -59,7 +59,7 @@ def _rates_case(logits: torch.Tensor, targets: torch.Tensor, threshold: float) -
     say_logits = "you held the logits against the threshold; it is meant for probabilities"
     say_below = "you flagged those below the threshold"
     say_healthy = "the ill ones are those whose targets are 1"
-    say_two = "a count of 1 is divided by 1; only by 0 is not divided: not divided by less than 1"
+    say_two = "where one patient is counted, divide by 1, not by 2"
     healthy, flagged_healthy = (targets == 0), int((flagged & (targets == 0)).sum())
     turned = (
         flagged_healthy / max(int(flagged.sum()), 1),

@@ -279,7 +279,7 @@ def with_an_exponential_that_overflows(logits, targets, pos_weight):
     return torch.where(targets == 1, pos_weight * for_ill, for_healthy).mean()
 
 
-@wrong("precision_and_recall", says="not divided by less than 1")
+@wrong("precision_and_recall", says="divide by 1, not by 2")
 def never_divides_by_less_than_two(logits, targets, threshold):
     flagged, ill = logits.sigmoid() >= threshold, targets == 1
     found = (flagged & ill).sum().item()

@@ -345,6 +345,11 @@ RIGHT = {
     },
     "feedforward_network.stopping_epoch": {
         **_each(
+            "a loss is below infinity, so the first epoch is a new best",
+            "best_loss, best_epoch = (math.inf, 1)",
+            "best_loss, best_epoch = (math.inf, -1)",
+        ),
+        **_each(
             "the distance grows by one an epoch, so it meets the patience first",
             "if epoch - best_epoch == patience:",
         ),

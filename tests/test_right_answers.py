@@ -262,6 +262,46 @@ def with_gradients_of_zero(model, optimizer, saved, batches):
     return losses
 
 
+@right("logistic_regression.precision_and_recall")
+def rates_of_numpy(logits, targets, threshold):
+    flagged, ill = (logits.sigmoid() >= threshold).cpu().numpy(), targets.cpu().numpy() == 1
+    found = np.sum(flagged & ill)
+    return found / max(flagged.sum(), 1), found / max(ill.sum(), 1)
+
+
+@right("logistic_regression.auc_by_pairs")
+def pair_by_pair(scores, targets):
+    pairs = [(a, b) for a in scores[targets == 1] for b in scores[targets == 0]]
+    return np.mean([0.5 if a == b else float(a > b) for a, b in pairs])
+
+
+@right("logistic_regression.cheapest_threshold")
+def as_numpy_s_number(probabilities, targets, miss_cost, alarm_cost):
+    ill, scores = targets.cpu().numpy() == 1, probabilities.cpu().numpy()
+    costs = {
+        t: miss_cost * np.sum(ill & (scores < t)) + alarm_cost * np.sum(~ill & (scores >= t))
+        for t in sorted({*scores, np.float32(2)})
+    }
+    return min(costs, key=costs.get)
+
+
+@right("logistic_regression.weighted_bce")
+def by_softplus(logits, targets, pos_weight):
+    losses = torch.nn.functional.softplus(torch.where(targets == 1, -logits, logits))
+    return (torch.where(targets == 1, pos_weight, 1) * losses).mean()
+
+
+@right("datasets_and_dataloaders.batch_sizes")
+def by_numpy_s_steps(examples, batch_size, drop_last):
+    sizes = np.diff(np.append(np.arange(0, examples, batch_size), examples))
+    return [size for size in sizes if size == batch_size or not drop_last]
+
+
+@right("datasets_and_dataloaders.worker_share")
+def numbers_of_numpy(start, stop, worker, workers):
+    return list(np.arange(start, stop)[worker::workers])
+
+
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)
 def test_another_right_answer_is_right(exercise, answer, capsys):
     noun, name = exercise.split(".")

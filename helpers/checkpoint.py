@@ -251,7 +251,7 @@ def newest_full(folder: str | Path, names: Iterable[str]) -> tuple[Path, dict] |
                 say = "give the same parts as before, or use another folder"
                 raise CheckpointError(f"{path} is of a training with other parts: {differ}; {say}")
             if over:
-                warnings.warn(f"going on from {path}: " + "; ".join(over), stacklevel=3)
+                warnings.warn(f"going on from {path}: " + "; ".join(over), stacklevel=4)
             return path, state
         over.append(f"{path} {problem}")
     if over:

@@ -247,7 +247,6 @@ SCHEDULERS: dict[str, Callable[[optim.Optimizer], object]] = {
 STOPS = {
     "in an epoch": ("step", 6),
     "after an epoch": ("step", STEPS),
-    "while best.pt is written": ("write", 3),
     "between best.pt and epoch_1.pt": ("rename", 4),
 }
 

@@ -16,7 +16,7 @@ PROGRAMS = {"__init__", "doctor", "progress", "paths"}
 SOON = "what recurs in figures; lessons from 05 on, as they are rewritten"
 ONE_FIGURE = "a long drawing that would hide the idea of its lesson"
 CHECKPOINTS = (
-    "earned in lesson 14, where a second process trains by it; tools/pretrain.py saves by it"
+    "earned in lesson 15, where a second process trains by it; tools/pretrain.py saves by it"
 )
 DECLARED = {
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",

@@ -1,4 +1,4 @@
-"""Checks for the exercises of lesson 14, checkpointing."""
+"""Checks for the exercises of lesson 15, checkpointing."""
 
 import copy
 import functools

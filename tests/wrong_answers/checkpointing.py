@@ -1,4 +1,4 @@
-"""Wrong answers to the exercises of lesson 14, checkpointing."""
+"""Wrong answers to the exercises of lesson 15, checkpointing."""
 
 import os
 import shutil

@@ -283,6 +283,7 @@ feedforward_network: count_parameters drop stopping_epoch worst_mistakes
 cnn: conv_size separable_cost max_pool strided_convolution fold_batch_norm
 transfer_learning: freeze_all_but_head layer_rates replace_head some_of_each nearest_mean
 tensorboard: log_losses read_repaired best_run smooth
+saving_and_loading: changed_names transplant name_pictures
 checkpointing: changed_names epochs_to_delete write_whole go_on
 """
 

@@ -1,0 +1,188 @@
+"""Wrong answers to the exercises of lesson 14, saving and loading."""
+
+import torch
+
+from tests.wrong_answers import wrong
+
+
+def fitting(model, weights):
+    own = model.state_dict()
+    return {n: t for n, t in weights.items() if n in own and t.shape == own[n].shape}
+
+
+@wrong("transplant", says="forgives names, but no shapes")
+def transplant_all(model, weights):
+    result = model.load_state_dict(weights, strict=False)
+    return sorted(result.missing_keys), sorted(result.unexpected_keys)
+
+
+@wrong("transplant", says="what you took out of `weights`")
+def transplant_and_trust_the_lists(model, weights):
+    result = model.load_state_dict(fitting(model, weights), strict=False)
+    return sorted(result.missing_keys), sorted(result.unexpected_keys)
+
+
+@wrong("transplant", says="stands in both lists")
+def transplant_by_names_alone(model, weights):
+    model.load_state_dict(fitting(model, weights), strict=False)
+    own = model.state_dict()
+    return sorted(own.keys() - weights.keys()), sorted(weights.keys() - own.keys())
+
+
+@wrong("transplant", says="stands in both lists")
+def transplant_and_count_shapes_once(model, weights):
+    fits = fitting(model, weights)
+    model.load_state_dict(fits, strict=False)
+    own = model.state_dict()
+    return sorted(own.keys() - weights.keys()), sorted(weights.keys() - fits.keys())
+
+
+@wrong("transplant", says="the model's names come first")
+def transplant_and_swap(model, weights):
+    fits, own = fitting(model, weights), model.state_dict()
+    model.load_state_dict(fits, strict=False)
+    return sorted(weights.keys() - fits.keys()), sorted(own.keys() - fits.keys())
+
+
+@wrong("transplant", says="was not loaded")
+def transplant_nothing(model, weights):
+    fits, own = fitting(model, weights), model.state_dict()
+    return sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits.keys())
+
+
+@wrong("transplant", says="was not loaded")
+def transplant_into_a_copy(model, weights):
+    fits, own = fitting(model, weights), dict(model.state_dict())
+    own.update(fits)
+    return sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits.keys())
+
+
+@wrong("transplant", says="though nothing in `weights` fits")
+def transplant_with_broadcasting(model, weights):
+    fits, own = fitting(model, weights), model.state_dict()
+    for name in own.keys() & weights.keys():
+        try:
+            own[name].copy_(weights[name])
+        except RuntimeError:
+            continue
+    return sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits.keys())
+
+
+@wrong("transplant", says="sort both lists")
+def transplant_without_sorting(model, weights):
+    fits, own = fitting(model, weights), model.state_dict()
+    model.load_state_dict(fits, strict=False)
+    unsorted = [name for name in weights if name not in fits]
+    return sorted(own.keys() - fits.keys(), reverse=True), unsorted
+
+
+@wrong("transplant", says="return two lists")
+def transplant_with_one_list(model, weights):
+    fits, own = fitting(model, weights), model.state_dict()
+    model.load_state_dict(fits, strict=False)
+    return sorted(own.keys() - fits.keys())
+
+
+@wrong("transplant", says="some names of the model get nothing")
+def transplant_strictly(model, weights):
+    fits, own = fitting(model, weights), model.state_dict()
+    model.load_state_dict(fits)
+    return sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits.keys())
+
+
+@wrong("transplant", says="forget `return`")
+def transplant_and_forget(model, weights):
+    model.load_state_dict(fitting(model, weights), strict=False)
+
+
+def say(saved, model, inputs):
+    logits = model(inputs)
+    return [saved["classes"][place] for place in logits.argmax(dim=1).tolist()]
+
+
+def scaled(saved, pictures):
+    return (pictures - saved["mean"]) / saved["std"]
+
+
+def read(path, build, **arguments):
+    saved = torch.load(path, map_location="cpu", **{"weights_only": True} | arguments)
+    model = build(len(saved["classes"])).eval()
+    model.load_state_dict(saved["model"])
+    return saved, model
+
+
+@wrong("name_pictures", says='map_location="cpu"')
+def name_by_the_files_device(path, build, pictures):
+    saved = torch.load(path, weights_only=True)
+    model = build(len(saved["classes"])).eval()
+    model.load_state_dict(saved["model"])
+    return say(saved, model, scaled(saved, pictures))
+
+
+@wrong("name_pictures", says="weights_only=True")
+def name_and_run_code(path, build, pictures):
+    saved, model = read(path, build, weights_only=False)
+    return say(saved, model, scaled(saved, pictures))
+
+
+@wrong("name_pictures", says="must raise an error")
+def name_and_swallow_the_error(path, build, pictures):
+    try:
+        saved, model = read(path, build)
+    except Exception:
+        return []
+    return say(saved, model, scaled(saved, pictures))
+
+
+@wrong("name_pictures", says="standardise the pictures")
+def name_raw_pixels(path, build, pictures):
+    saved, model = read(path, build)
+    return say(saved, model, pictures)
+
+
+@wrong("name_pictures", says="divide by `std`")
+def name_centred_pixels(path, build, pictures):
+    saved, model = read(path, build)
+    return say(saved, model, pictures - saved["mean"])
+
+
+@wrong("name_pictures", says="use those")
+def name_by_the_pictures_own_scale(path, build, pictures):
+    saved, model = read(path, build)
+    return say(saved, model, (pictures - pictures.mean(0)) / pictures.std(0))
+
+
+@wrong("name_pictures", says="brackets")
+def name_without_brackets(path, build, pictures):
+    saved, model = read(path, build)
+    return say(saved, model, pictures - saved["mean"] / saved["std"])
+
+
+@wrong("name_pictures", says="call `eval()`")
+def name_in_train_mode(path, build, pictures):
+    saved, model = read(path, build)
+    return say(saved, model.train(), scaled(saved, pictures))
+
+
+@wrong("name_pictures", says="the network is untrained")
+def name_without_the_state(path, build, pictures):
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    return say(saved, build(len(saved["classes"])).eval(), scaled(saved, pictures))
+
+
+@wrong("name_pictures", says="those are places")
+def give_places(path, build, pictures):
+    saved, model = read(path, build)
+    return model(scaled(saved, pictures)).argmax(dim=1).tolist()
+
+
+@wrong("name_pictures", says="in the file's order")
+def name_by_the_alphabet(path, build, pictures):
+    saved, model = read(path, build)
+    return say({"classes": sorted(saved["classes"])}, model, scaled(saved, pictures))
+
+
+@wrong("name_pictures", says="forget `return`")
+def name_and_forget(path, build, pictures):
+    saved, model = read(path, build)
+    say(saved, model, scaled(saved, pictures))

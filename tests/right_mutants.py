@@ -446,4 +446,24 @@ RIGHT = {
             "model.zero_grad()",
         ),
     },
+    "saving_and_loading.transplant": {
+        **_each(
+            "a dict takes part as its keys do",
+            "return (sorted(own - fits.keys()), sorted(weights.keys() - fits.keys()))",
+            "return (sorted(own.keys() - fits), sorted(weights.keys() - fits.keys()))",
+            "return (sorted(own.keys() - fits.keys()), sorted(weights - fits.keys()))",
+            "return (sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits))",
+        ),
+    },
+    "saving_and_loading.name_pictures": {
+        **_each("that is the default", "saved = torch.load(path, map_location='cpu')"),
+        **_each(
+            "a tensor of one whole number is a place in a list, too",
+            "return [saved['classes'][place] for place in logits.argmax(dim=1)]",
+        ),
+        **_each(
+            "a dimension counted from the end is the same one",
+            "return [saved['classes'][place] for place in logits.argmax(dim=-1).tolist()]",
+        ),
+    },
 }

@@ -111,6 +111,13 @@ def _loaded(attempt: Attempt, model: nn.Module, before: dict, weights: dict, fit
 
 _STAYS = "a tensor of the model changed, though nothing in `weights` fits it"
 _SHAPES = {
+    "'odd.name'": "a name of `weights` may be unknown to the model; ask that before you compare",
+    "not enough values to unpack": "go through `weights.items()`, which gives pairs",
+    "'Sequential' object has no attribute 'keys'": "the model's names are those of its state_dict()",
+    "'Sequential' object has no attribute 'items'": "go through `weights.items()`",
+    "'dict' object has no attribute 'load_state_dict'": "load into the model",
+    "_keys' and '": "one set of keys is subtracted from another: `a.keys() - b.keys()`",
+    "object has no attribute 'shape'": "compare the shapes of two tensors of one name",
     "size mismatch": "`strict=False` forgives names, but no shapes; take those out before loading",
     "Missing key": "use strict=False: some names of the model get nothing",
     "Unexpected key": "take out the names that the model does not know before loading",
@@ -120,7 +127,7 @@ _SOME: dict[str, Callable] = {
     "2.bias": lambda shape: (1,),  # which broadcasting would accept
     "1.running_var": lambda shape: None,
     "extra.weight": lambda shape: (2, 2),
-    "a": lambda shape: (4,),
+    "odd.name": lambda shape: (4,),
 }
 _ALL_FIT: dict[str, Callable] = {"z.bias": lambda shape: (3,)}
 _NONE_FITS: dict[str, Callable] = dict.fromkeys(
@@ -157,11 +164,15 @@ def name_pictures(attempt: Attempt) -> None:
 
 def _read_pictures(attempt: Attempt, path: Path, classes: list[str]) -> None:
     shape = (attempt.pick(1, 4), attempt.pick(2, 5), attempt.pick(2, 5))
-    built, modes = [], []
+    built, seen, modes = [], [], []
+
+    def look(module: nn.Module, given: tuple, result: torch.Tensor) -> None:
+        seen.append(given[0].detach())
+        modes.append(module.training)
 
     def build(number: int) -> nn.Module:
         net = _make_net(shape, number)
-        net.register_forward_hook(lambda module, given, result: modes.append(module.training))
+        net.register_forward_hook(look)
         built.append((number, net))
         return net
 
@@ -176,28 +187,41 @@ def _read_pictures(attempt: Attempt, path: Path, classes: list[str]) -> None:
         say = f"the file has {len(classes)} classes, but `build` was given {number!r}"
         attempt.require(number == len(classes), say)
     attempt.require(not any(modes), "the network computed in train mode; call `eval()` first")
-    places = net((pictures - state["mean"]) / state["std"]).argmax(dim=1).tolist()
-    mistakes = [
-        (places, "those are places; look up their names in the file's list of classes"),
-        ([sorted(classes)[place] for place in places], "keep the classes in the file's order"),
-    ]
-    mean, std = state["mean"], state["std"]
-    for inputs, say in (
-        (pictures, "standardise the pictures with the file's `mean` and `std`"),
-        (pictures - mean, "the mean is gone; now divide by `std`"),
-        (pictures / std, "subtract `mean` before you divide by `std`"),
-        (pictures - mean / std, "put brackets around the difference"),
-        (pictures * std + mean, "that undoes a standardisation; subtract, then divide"),
-        ((pictures - mean) * std, "divide by `std`, not multiply"),
-        ((pictures - pictures.mean(0)) / pictures.std(0), "the file has a mean and std; use those"),
-    ):
-        wrong = net(inputs).argmax(dim=1).tolist()
-        mistakes.append(([classes[place] for place in wrong], say))
-    least = net((pictures - mean) / std).argmin(dim=1).tolist()
-    mistakes.append(([classes[place] for place in least], "take the largest logit"))
     if not all(torch.equal(one.state_dict()["3.weight"], net[3].weight) for _, one in built):
         raise WrongAnswer("the network is untrained: load the state that the file calls 'model'")
-    attempt.expect(got, [classes[place] for place in places], mistakes)
+    mean, std = state["mean"], state["std"]
+    if len({one.shape[1:] for one in seen}) == 1:  # it was given pictures
+        scales = [
+            (pictures, "standardise the pictures with the file's `mean` and `std`"),
+            (pictures - mean, "the mean is gone; now divide by `std`"),
+            (pictures / std, "subtract `mean` before you divide by `std`"),
+            (pictures - mean / std, "put brackets around the difference"),
+            (pictures * std + mean, "that undoes a standardisation; subtract, then divide"),
+            ((pictures - mean) * std, "divide by `std`, do not multiply"),
+            ((pictures + mean) / std, "subtract the mean, do not add it"),
+            ((pictures - pictures.mean(0)) / pictures.std(0), _OWN_SCALE),
+        ]
+        attempt.recognise(torch.cat(seen), (pictures - mean) / std, scales)
+    logits = net((pictures - mean) / std)
+    places = logits.argmax(dim=1).tolist()
+    mistakes = [
+        (places, "those are places; look up their names in the file's list of classes"),
+        (logits.argmax(dim=1), "those are places; look up their names in the file's classes"),
+        ([sorted(classes)[place] for place in places], "keep the classes in the file's order"),
+    ]
+    least = logits.argmin(dim=1).tolist()
+    mistakes.append(([classes[place] for place in least], "take the largest logit"))
+    right = [classes[place] for place in places]
+    attempt.recognise(got, right, mistakes)
+    given = torch.cat(seen) if len({one.shape[1:] for one in seen}) == 1 else pictures
+    scaled = (pictures - mean) / std
+    same = given.shape == scaled.shape and torch.allclose(given, scaled, rtol=1e-3, atol=1e-4)
+    say = "what the network was given is not `(pictures - mean) / std`"
+    attempt.require(got == right or same, say)
+    attempt.expect(got, right)
+
+
+_OWN_SCALE = "that scale is of these pictures; the file holds the training's mean and std"
 
 
 def _make_net(shape: tuple[int, ...], classes: int) -> nn.Sequential:
@@ -240,6 +264,15 @@ def _read_trap(attempt: Attempt, path: Path) -> None:
 
 
 _FILE_ERRORS = {
+    "'PosixPath' object": "`path` is only the file's name; read the file with torch.load",
+    "'WindowsPath' object": "`path` is only the file's name; read the file with torch.load",
+    "Missing key(s) in state_dict": 'the state is what the file calls "model"',
+    "size mismatch": "build the network for as many classes as the file names",
+    "'function' object": "`build` is a function; call it with the number of classes",
+    "'dict' object": 'the file holds a dict: "model", "classes", "mean" and "std"',
+    "list indices must be integers": "take the place of the largest logit, a number a picture",
+    "new(): invalid data type 'str'": "mean and std stand in the file, not in the pictures",
+    "unsupported operand type(s) for": "standardise the pictures: (pictures - mean) / std",
     "Attempting to deserialize": "the file's tensors lie on a GPU that this machine lacks; say "
     'map_location="cpu"',
     "Expected all tensors": "compute on one device, the CPU",

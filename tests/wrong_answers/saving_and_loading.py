@@ -146,7 +146,7 @@ def name_centred_pixels(path, build, pictures):
     return say(saved, model, pictures - saved["mean"])
 
 
-@wrong("name_pictures", says="use those")
+@wrong("name_pictures", says="of these pictures")
 def name_by_the_pictures_own_scale(path, build, pictures):
     saved, model = read(path, build)
     return say(saved, model, (pictures - pictures.mean(0)) / pictures.std(0))

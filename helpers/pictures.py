@@ -4,6 +4,7 @@ The photographs and the digits need no network: scikit-learn ships them. `load_i
 download three larger sets.
 """
 
+import contextlib
 import gzip
 import http.client
 import os
@@ -11,14 +12,21 @@ import re
 import shutil
 import socket
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
+from torch.utils.data import Dataset
 
 from helpers.paths import DataError, data_dir
 from helpers.tables import Table, load_table, split
+
+# What is read as a picture. Pillow may lack a reader for the last; that says so, file by file.
+PICTURE_ENDS = (".jpg", ".jpeg", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+PICTURE_ENDS += (".pbm", ".pgm", ".ppm", ".avif", ".heic", ".heif")
 
 
 class Images(NamedTuple):
@@ -166,6 +174,112 @@ def load_photo(name: str = "china") -> torch.Tensor:
     return photo.permute(2, 0, 1).contiguous()
 
 
+class ImageFiles(Dataset):
+    """Pictures in a folder for each class, read in RGB by `open_picture` when they are asked for.
+
+    Passed over is what systems leave behind: names that begin with a dot, `__MACOSX`, `@eaDir`, and
+    files that are no pictures, such as Thumbs.db.
+
+    Attributes:
+        classes: Their names, in alphabetical order.
+        paths: Of the pictures, class by class, folders in a class's folder included.
+        targets: The class number of each.
+        transform: Called with each PIL image, if it is not None.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        transform: Callable[[Image.Image], Any] | None = None,
+        classes: list[str] | None = None,
+    ):
+        """List the pictures.
+
+        Args:
+            folder: Holds a folder for each class.
+            transform: Makes of a PIL image what is wanted.
+            classes: By which to number, those of the training set; None for the folder's own.
+
+        Raises:
+            DataError: The folder is not there, has less than two classes, one that is not among
+                `classes`, or one without a picture.
+        """
+        place = Path(folder).expanduser().absolute()
+        if not place.is_dir():
+            raise DataError(f"no folder {place}; expected one with a folder for each class")
+        found = sorted(path.name for path in place.iterdir() if path.is_dir() and _shown(path.name))
+        self.classes = found if classes is None else list(classes)
+        if not found or len(self.classes) < 2:
+            say = f"{place} holds the classes {found}, expected two or more"
+            raise DataError(f"{say}; put the pictures of each class into a folder of its own there")
+        if unknown := [name for name in found if name not in self.classes]:
+            say = f"{place} has the classes {unknown}, which the training set {self.classes} lacks"
+            raise DataError(f"{say}; name both folders' classes alike")
+        self.paths, self.targets, self.transform = [], [], transform
+        for name in found:
+            paths = _picture_files(place / name)
+            if not paths:
+                say = f"{place / name} holds no picture ({', '.join(PICTURE_ENDS)})"
+                raise DataError(f"{say}; put some there, or delete the folder")
+            self.paths += paths
+            self.targets += [self.classes.index(name)] * len(paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        image = open_picture(self.paths[index])
+        return image if self.transform is None else self.transform(image), self.targets[index]
+
+
+def _shown(name: str) -> bool:
+    return not name.startswith(".") and name not in ("__MACOSX", "@eaDir")
+
+
+def _picture_files(folder: Path) -> list[Path]:
+    found = []
+    for place, folders, files in os.walk(folder, followlinks=True):
+        here = Path(place).resolve()
+        # A link to a folder above would lead down without end.
+        up = {name for name in folders if here.is_relative_to(Path(place, name).resolve())}
+        folders[:] = (name for name in folders if _shown(name) and name not in up)
+        ends = (name for name in files if name.lower().endswith(PICTURE_ENDS))
+        found += [Path(place, name) for name in ends if _shown(name)]
+    return sorted(found)
+
+
+def open_picture(path: str | Path) -> Image.Image:
+    """Read a picture whole, as 8-bit RGB, turned as the camera was held.
+
+    What is transparent becomes white, grey of 16 bits is scaled down to 8.
+
+    Raises:
+        DataError: The file is missing, cut short, no picture, or has numbers of an unknown scale.
+    """
+    try:
+        with Image.open(path) as file:
+            file.load()
+            image = file
+            with contextlib.suppress(Exception):  # where the camera wrote nonsense, nothing turns
+                image = ImageOps.exif_transpose(file)
+            return _in_rgb(image, file.format)
+    except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError and its own
+        say = f"{path} cannot be read as a picture ({error})"
+        raise DataError(f"{say}; copy it anew, save it as PNG, or delete it") from None
+
+
+def _in_rgb(image: Image.Image, kind: str) -> Image.Image:
+    if image.mode == "F" or (image.mode, kind) == ("I", "TIFF"):
+        raise ValueError("its numbers have 32 bits and no known scale, expected 8 or 16 bits")
+    if image.mode.startswith("I"):
+        scaled = np.asarray(image).astype(np.float64) / 257  # 65535 becomes 255
+        image = Image.fromarray(scaled.round().astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")
+
+
 def write_image_folder(table: Table, folder: str | Path) -> Path:
     """Write pictures as PNG files, a folder a class: `folder/CLASS/00042.png`.
 
@@ -185,8 +299,6 @@ def write_image_folder(table: Table, folder: str | Path) -> Path:
     folder = Path(folder)
     if folder.is_dir():
         return folder
-    from PIL import Image
-
     names, pixels = _folder_names(table.class_names), _pixels(table)
     staging = None
     try:

@@ -153,22 +153,29 @@ def guard(loss_fn: Callable, where: str = "step") -> Callable:
     """Make of a classifier's loss one that refuses impossible labels and stops at nan.
 
     Args:
-        loss_fn: Takes (logits, targets), logits of shape (batch, classes, ...).
+        loss_fn: Takes (logits, targets): logits of shape (batch, classes, ...) and class numbers
+            of shape (batch, ...); or one logit each, (batch,) or (batch, 1, ...), and targets from
+            0 to 1 of the same shape.
         where: What one call is, for the messages; calls are counted from 1.
 
     Returns:
         A function of (logits, targets) that gives what `loss_fn` gives.
 
     Raises:
-        ValueError: (when called) A label is negative, or has no logit.
+        ValueError: (when called) The shapes do not fit, a label is negative, nan, or has no logit.
         FloatingPointError: (when called) The loss is infinite or nan.
     """
     calls = itertools.count(1)
 
     def guarded(logits, targets):
-        call, classes = next(calls), logits.shape[1]
+        call, one_each = next(calls), logits.ndim < 2 or logits.shape[1] == 1
+        classes = 2 if one_each else logits.shape[1]
+        shape = logits.shape if one_each else logits[:, 0].shape
+        if targets.shape != shape:
+            say = f"expected targets of shape {tuple(shape)}, got {tuple(targets.shape)}"
+            raise ValueError(f"{where} {call}: {say}; reshape them, or argmax(dim=1) if one-hot")
         low, high = (x.item() for x in targets.aminmax())
-        if low < 0 or high >= classes > 1:
+        if not 0 <= low <= high <= classes - 1:  # nan is refused as well
             say = f"expected labels from 0 to {classes - 1}, got {low} to {high}"
             raise ValueError(f"{where} {call}: {say}; number the classes anew or add outputs")
         loss = loss_fn(logits, targets)
@@ -192,11 +199,14 @@ def fit(
     """Train a classifier for some epochs, and watch it on validation data after each.
 
     Args:
-        model: Changed in place, on the device it is on; gives logits, (batch, classes).
-        train_loader: Yields pairs (inputs, targets), targets being class numbers, (batch,).
+        model: Changed in place, on the device it is on; gives logits, (batch, classes), or one
+            logit each, (batch, 1).
+        train_loader: Yields pairs (inputs, targets), targets being class numbers, (batch,), or for
+            one logit each floats of 0 and 1, (batch, 1). Batch norm cannot train on a last batch of
+            one example; `drop_last=True` leaves it out.
         valid_loader: The same, of examples that are not trained on.
         loss_fn: Takes (logits, targets); returns the batch's mean loss.
-        optimizer: Of the model's parameters.
+        optimizer: Of the model's parameters, or some of them.
         epochs: Passes through `train_loader`, 1 or more.
         show: Print a line after about every tenth of the epochs.
 
@@ -205,9 +215,15 @@ def fit(
         "valid_accuracy" (0 to 1), each with one number an epoch.
 
     Raises:
-        ValueError: A loader yields nothing, or a label is out of range.
+        ValueError: The optimizer was made of another model, or before a part of this one was
+            replaced; a loader yields nothing; targets are of another shape or out of range; or,
+            from batch norm, a batch for training holds a single example.
         FloatingPointError: The loss is infinite or nan; the model is as it was before that step.
     """
+    held = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    own = set(model.parameters())
+    if not (held <= own or own <= held):  # a part of the model may be trained alone
+        raise ValueError("the optimizer holds parameters of another model; make it of this one's")
     history = {"train_loss": [], "valid_loss": [], "valid_accuracy": []}
     train_loss_fn, valid_loss_fn = guard(loss_fn), guard(loss_fn, "validation after epoch")
     for epoch in range(1, epochs + 1):

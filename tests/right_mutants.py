@@ -345,6 +345,11 @@ RIGHT = {
     },
     "feedforward_network.stopping_epoch": {
         **_each(
+            "a loss is below infinity, so the first epoch is a new best",
+            "best_loss, best_epoch = (math.inf, 1)",
+            "best_loss, best_epoch = (math.inf, -1)",
+        ),
+        **_each(
             "the distance grows by one an epoch, so it meets the patience first",
             "if epoch - best_epoch == patience:",
         ),
@@ -383,8 +388,9 @@ RIGHT = {
     },
     "cnn.strided_convolution": {
         **_each(
-            "picture and kernel lie on one device",
+            "picture and kernel have one dtype and device",
             "output = torch.zeros(rows, columns, dtype=picture.dtype, device=kernel.device)",
+            "output = torch.zeros(rows, columns, dtype=kernel.dtype, device=picture.device)",
         ),
         **_each(
             "a dimension counted from the end is the same one",
@@ -438,6 +444,12 @@ RIGHT = {
         **_each(
             "max takes its arguments in any order",
             "return files[:max(len(files) - keep, 0)]",
+        ),
+    },
+    "checkpointing.write_whole": {
+        **_each(
+            "os.fsync asks a file for its number",
+            "os.fsync(file)",
         ),
     },
     "checkpointing.go_on": {

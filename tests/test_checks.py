@@ -9,6 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from helpers.checks.attempt import GREEN, WrongAnswer, exercise, is_stub
 from helpers.checks.compare import show
+from helpers.checks.judge import Watch, judge
 from tests.support import run_python
 
 
@@ -236,7 +237,11 @@ def expecting(value):
 @pytest.mark.parametrize(
     ("value", "wrong", "says"),
     [
-        (0.5, torch.tensor(0.5), "a Python float, got a tensor"),
+        (
+            0.5,
+            torch.tensor(0.5),
+            "got a tensor where 0.5 is expected, a Python float: item() makes",
+        ),
         (0.5, 0.6, "expected 0.5, got 0.6"),
         (2, 2.0, "expected 2, got 2.0"),
         (2, True, "expected 2, got True"),
@@ -483,3 +488,36 @@ def test_plain_python_shows_a_short_traceback():
     assert error[-1] == "helpers.checks.attempt.WrongAnswer: centre: you averaged everything"
     assert len(error) <= 8
     assert "During handling" not in "".join(error)
+
+
+@exercise
+def add(attempt):
+    """Add two numbers; in the first case a product and a power give the same wrong number."""
+    judge(
+        attempt,
+        [
+            ((a, b), a + b, [(a * b, "you multiplied"), (a**b, "that is a power")])
+            for a, b in ((2, 1), (3, 2))
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda a, b: a * b, "add: you multiplied"),
+        (lambda a, b: a**b, "add: that is a power"),
+        (lambda a, b: a * b if b == 1 else 0, "add: expected 3, got 2\n  called with a = 2, b = 1"),
+        (lambda a, b: a * b if b == 1 else 5, "add: expected 3, got 2\n  called with a = 2, b = 1"),
+    ],
+    ids=["product", "power", "neither", "right in the second case"],
+)
+def test_judge_names_a_mistake_that_explains_every_answer(answer, says):
+    assert message(answer, add) == says
+
+
+def test_watch_notes_what_a_module_or_method_calls():
+    with Watch() as watch:
+        torch.nn.Softmax(dim=0)(torch.ones(2)).sum()
+    assert {"softmax", "sum"} <= watch.called
+    assert "exp" not in watch.called

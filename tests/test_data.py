@@ -1,5 +1,6 @@
 """The data helpers: what they load, how they split, and what they say of data that is broken."""
 
+import ast
 import errno
 import gzip
 import math
@@ -16,12 +17,14 @@ from PIL import Image
 from sklearn.datasets import load_wine
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
+from torchvision.datasets import ImageFolder
 
 from helpers.paths import ROOT, DataError, data_dir
-from helpers.pictures import load_photo, write_image_folder
+from helpers.pictures import ImageFiles, load_photo, open_picture, write_image_folder
 from helpers.tables import Table, load_table, read_csv, split
 from helpers.training import evaluate, train_epoch
 from tests.support import run_python
+from tools.lesson import load_lessons
 
 # Tables
 
@@ -578,3 +581,231 @@ def test_two_processes_at_once_write_one_whole_folder(tmp_path):
     ]
     assert len(listing(folder)) == 400
     assert {path.name for path in tmp_path.iterdir()} == {"pictures", "readya", "readyb"}
+
+
+def red_and_blue():
+    """Make a picture, 40 wide and 20 high, red above and blue below."""
+    image = Image.new("RGB", (40, 20), "red")
+    image.paste("blue", (0, 10, 40, 20))
+    return image
+
+
+def test_a_folder_is_listed_as_torchvision_lists_it(tmp_path):
+    folder = write_image_folder(pictures(channels=3), tmp_path / "pictures")
+    (folder / "b" / "deeper").mkdir()
+    red_and_blue().save(folder / "b" / "deeper" / "last.JPG")
+    ours, theirs = ImageFiles(folder), ImageFolder(folder)
+    assert ours.classes == theirs.classes and len(ours) == len(theirs) == 13
+    for (image, target), (their_image, their_target) in zip(ours, theirs, strict=True):
+        assert image.mode == "RGB" and target == their_target
+        assert np.array_equal(np.asarray(image), np.asarray(their_image))
+
+
+def test_a_transform_is_applied_also_in_a_worker(tmp_path):
+    folder = write_image_folder(pictures(), tmp_path / "pictures")
+    data = ImageFiles(folder, transform=np.asarray)
+    (images, targets), *_ = DataLoader(data, 12, num_workers=1)
+    assert images.shape == (12, 5, 4, 3) and targets.tolist() == data.targets
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ".ipynb_checkpoints/1-checkpoint.png",
+        "b/.ipynb_checkpoints/1-checkpoint.png",
+        "b/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg",
+        "@eaDir/1.png",
+        "__MACOSX/b/._1.png",
+        "__MACOSX/1.png",
+        "b/._1.png",
+        "b/.DS_Store",
+        "b/Thumbs.db",
+        "b/desktop.ini",
+        "Thumbs.db",
+        ".git/1.png",
+    ],
+)
+def test_what_systems_leave_behind_is_neither_a_class_nor_a_picture(tmp_path, left):
+    folder = write_image_folder(pictures(), tmp_path / "pictures")
+    (folder / left).parent.mkdir(parents=True, exist_ok=True)
+    (folder / left).write_bytes(b"no picture")
+    data = ImageFiles(folder)
+    assert data.classes == ["b", "ä"] and len(data) == 12
+    assert all(image.mode == "RGB" for image, _ in data)
+
+
+def test_validation_pictures_are_numbered_by_the_classes_of_the_training_set(tmp_path):
+    folder = write_image_folder(pictures(), tmp_path / "valid")
+    assert set(ImageFiles(folder, classes=["a", "b", "ä"]).targets) == {1, 2}
+    refused(
+        lambda: ImageFiles(folder, classes=["a", "b"]),
+        f"{folder} has the classes ['ä'], which the training set ['a', 'b'] lacks",
+        "name both folders' classes alike",
+    )
+
+
+def test_a_folder_without_classes_or_pictures_is_refused(tmp_path):
+    refused(lambda: ImageFiles(tmp_path / "no"), f"no folder {tmp_path / 'no'}", "for each class")
+    (tmp_path / ".hidden").mkdir()
+    refused(lambda: ImageFiles(tmp_path), f"{tmp_path} holds the classes [], expected two")
+    (tmp_path / "ants").mkdir()
+    (tmp_path / "ants" / "notes.txt").touch()
+    refused(lambda: ImageFiles(tmp_path), "the classes ['ants'], expected two", "of its own there")
+    (tmp_path / "bees").mkdir()
+    refused(lambda: ImageFiles(tmp_path), f"{tmp_path / 'ants'} holds no picture (.jpg", "delete")
+    file = tmp_path / "ants" / "notes.txt"
+    refused(lambda: ImageFiles(file), f"no folder {file}", "for each class")
+
+
+@pytest.mark.parametrize(
+    "end", [".JPG", ".Jpeg", ".jfif", ".PNG", ".gif", ".BMP", ".TIFF", ".webp"]
+)
+def test_an_ending_may_be_in_capitals(tmp_path, end):
+    (tmp_path / "a").mkdir()
+    red_and_blue().save(tmp_path / "a" / f"1{end}")
+    ((image, target),) = ImageFiles(tmp_path, classes=["a", "b"])
+    assert image.size == (40, 20) and target == 0
+
+
+def test_a_link_is_followed_and_one_to_a_folder_above_is_not(tmp_path):
+    folder = write_image_folder(pictures(), tmp_path / "pictures")
+    names = [path.name for path in ImageFiles(folder).paths]
+    (folder / "b").rename(tmp_path / "elsewhere")
+    (folder / "b").symlink_to(tmp_path / "elsewhere")
+    (folder / "b" / "loop").symlink_to(tmp_path / "elsewhere")
+    (folder / "ä" / "up").symlink_to(folder)
+    assert [path.name for path in ImageFiles(folder).paths] == names
+
+
+def test_a_link_to_nothing_is_named_when_it_is_read(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.png").symlink_to(tmp_path / "gone.png")
+    refused(
+        lambda: ImageFiles(tmp_path, classes=["a", "b"])[0],
+        "1.png cannot be read as a picture",
+        "delete it",
+    )
+
+
+def test_a_picture_without_a_reader_is_named_rather_than_passed_over(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    refused(
+        lambda: ImageFiles(tmp_path, classes=["a", "b"])[0],
+        "1.HEIC cannot be read as a picture",
+        "save it as PNG",
+    )
+
+
+def test_a_damaged_picture_is_named_from_a_worker_too(tmp_path):
+    folder = write_image_folder(pictures(), tmp_path / "pictures")
+    path = ImageFiles(folder).paths[0]
+    path.write_bytes(path.read_bytes()[:40])
+    loader = DataLoader(ImageFiles(folder, transform=np.asarray), 4, num_workers=1)
+    with pytest.raises(DataError, match=rf"{path} cannot be read as a picture \("):
+        list(loader)
+
+
+@pytest.mark.parametrize("end", ["png", "jpg", "bmp", "tif", "webp"])
+@pytest.mark.parametrize("damage", ["half", "empty", "text"])
+def test_a_damaged_picture_is_named(tmp_path, end, damage):
+    path = tmp_path / f"bad.{end}"
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    whole = path.read_bytes()
+    path.write_bytes({"half": whole[: len(whole) // 2], "empty": b"", "text": b"<html>"}[damage])
+    refused(lambda: open_picture(path), f"{path} cannot be read as a picture (", "copy it anew")
+    refused(lambda: open_picture(tmp_path / "no.png"), "no.png cannot be read", "No such file")
+
+
+def save_as(kind, path):
+    """Save the red and blue picture in another mode."""
+    image = red_and_blue()
+    if kind == "palette":
+        image.quantize(4).save(path / "a.png")
+    elif kind == "palette, one colour transparent":
+        image.quantize(4).save(path / "a.png", transparency=3)
+    elif kind == "RGBA":
+        image.convert("RGBA").save(path / "a.png")
+    elif kind == "CMYK":
+        image.convert("CMYK").save(path / "a.tif")
+    else:
+        image.convert("CMYK").save(path / "a.jpg", quality=100, subsampling=0)
+    return next(path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "kind", ["palette", "palette, one colour transparent", "RGBA", "CMYK", "CMYK as JPEG"]
+)
+def test_every_mode_comes_back_in_its_colours(tmp_path, kind):
+    image = open_picture(save_as(kind, tmp_path))
+    assert image.mode == "RGB"
+    np.testing.assert_allclose(np.asarray(image, int), red_and_blue(), atol=3 * ("JPEG" in kind))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_is_transparent_becomes_white(tmp_path, mode):
+    image = Image.new("RGBA", (4, 4), (0, 0, 0, 0)).convert(mode)
+    image.save(tmp_path / "a.png")
+    assert open_picture(tmp_path / "a.png").getcolors() == [(16, (255, 255, 255))]
+
+
+@pytest.mark.parametrize("end", ["png", "tif", "pgm"])
+def test_sixteen_bits_keep_their_scale(tmp_path, end):
+    values = np.array([[0, 257, 32768, 65535]], dtype=np.uint16)
+    Image.fromarray(values).save(tmp_path / f"a.{end}")
+    found = np.asarray(open_picture(tmp_path / f"a.{end}"))
+    assert found[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert np.array_equal(found, found[:, :, :1].repeat(3, axis=2))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_numbers_of_an_unknown_scale_are_refused(tmp_path, dtype):
+    Image.fromarray(np.array([[0, 1, 255]], dtype=dtype)).save(tmp_path / "a.tif")
+    refused(lambda: open_picture(tmp_path / "a.tif"), "a.tif cannot", "expected 8 or 16 bits")
+
+
+def test_a_picture_is_turned_as_the_camera_was_held(tmp_path):
+    upright, turned = red_and_blue(), Image.Exif()
+    turned[0x0112] = 6  # a quarter to the right, to be seen upright
+    sideways = upright.transpose(Image.Transpose.ROTATE_90)
+    sideways.save(tmp_path / "a.png", exif=turned)
+    assert open_picture(tmp_path / "a.png").size == (40, 20)
+    assert np.array_equal(np.asarray(open_picture(tmp_path / "a.png")), upright)
+
+
+def test_a_picture_whose_exif_is_nonsense_is_read_all_the_same(tmp_path):
+    red_and_blue().save(tmp_path / "a.png", exif=b"Exif\0\0nonsense")
+    assert np.array_equal(np.asarray(open_picture(tmp_path / "a.png")), red_and_blue())
+
+
+@pytest.fixture(scope="module")
+def picture_folder():
+    """Take `PictureFolder` out of lesson 06, with what it uses."""
+    (lesson,) = (lesson for lesson in load_lessons() if lesson.number == "06")
+    nodes = [node for tree in filter(None, lesson.trees) for node in tree.body]
+    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    named = [node for node in nodes if getattr(node, "name", "") in ("read_grey", "PictureFolder")]
+    space = {}
+    exec(compile(ast.Module([*imports, *named], []), str(lesson.path), "exec"), space)
+    return space["PictureFolder"]
+
+
+@pytest.mark.parametrize("left", [".ipynb_checkpoints/1.png", "__MACOSX/._1.png", "b/._1.png"])
+def test_lesson_06_passes_over_hidden_files(tmp_path, picture_folder, left):
+    folder = write_image_folder(pictures(), tmp_path / "pictures")
+    (folder / left).parent.mkdir(exist_ok=True)
+    (folder / left).write_bytes(b"no picture")
+    data = picture_folder(folder)
+    assert data.classes == ["b", "ä"] and [target for _, target in data] == [0] * 6 + [1] * 6
+
+
+def test_lesson_06_makes_one_grey_channel_of_any_picture(tmp_path, picture_folder):
+    for name, mode in enumerate(("1", "L", "LA", "P", "RGB", "RGBA", "I;16")):
+        (tmp_path / str(name)).mkdir()
+        white = 65535 if mode == "I;16" else "white"
+        Image.new(mode, (4, 5), white).save(tmp_path / str(name) / "1.png")
+    data = picture_folder(tmp_path)
+    assert all(torch.equal(image, torch.full((1, 5, 4), 255).byte()) for image, _ in data)
+    data.paths[3].write_bytes(data.paths[3].read_bytes()[:40])
+    refused(lambda: data[3], f"{data.paths[3]} cannot be read as a picture (", "copy it anew")

@@ -172,12 +172,37 @@ def test_progress_can_be_silenced(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_soft_targets_and_a_single_logit_can_be_trained_on():
-    inputs, targets = make_data()
-    soft = guard(nn.CrossEntropyLoss())(make_model()(inputs), F.one_hot(targets, CLASSES).float())
-    assert soft.isfinite()
-    binary = guard(nn.BCEWithLogitsLoss())(inputs[:, :1], (targets[:, None] > 0).float())
-    assert binary.isfinite()
+def make_binary_data(count, seed):
+    """Make inputs (count, 5) and 0 or 1, (count, 1), that one input gives away."""
+    inputs, _ = make_data(count, seed)
+    return inputs, (inputs[:, :1] > 0.5).float()  # about a third is of class 1
+
+
+def test_one_logit_is_trained_and_its_accuracy_is_the_share_of_right_answers():
+    torch.manual_seed(0)
+    model, valid = nn.Linear(5, 1), make_binary_data(200, 1)
+    loader = make_loader(*make_binary_data(400, 0))
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    history = fit(model, loader, make_loader(*valid), nn.BCEWithLogitsLoss(), optimizer, 10, False)
+    right = ((model(valid[0]) >= 0) == valid[1]).double().mean().item()
+    assert history["valid_accuracy"][-1] == pytest.approx(right)
+    assert right > 0.9 > 0.1 + (valid[1] == 0).double().mean().item()
+
+
+@pytest.mark.parametrize("shape", [(26,), (26, 1), (26, 1, 3)])
+def test_one_logit_each_wants_targets_of_its_shape(shape):
+    logits = torch.linspace(-1, 1, math.prod(shape)).reshape(shape)
+    guarded, targets = guard(nn.BCEWithLogitsLoss()), (logits > 0).float()
+    assert guarded(logits, targets) == nn.BCEWithLogitsLoss()(logits, targets)
+    with pytest.raises(ValueError, match=r"^step 2: expected labels from 0 to 1, got 0\.0 to 2\.0"):
+        guarded(logits, 2 * targets)
+    with pytest.raises(ValueError, match=r"^step 3: expected targets of shape .*, got \(2, "):
+        guarded(logits, targets.expand(2, *shape))
+
+
+def test_a_label_for_each_pixel_can_be_trained_on():
+    logits, targets = torch.randn(2, CLASSES, 4, 5), torch.randint(CLASSES, (2, 4, 5))
+    assert guard(F.cross_entropy)(logits, targets) == F.cross_entropy(logits, targets)
 
 
 # What stops it
@@ -227,3 +252,85 @@ def test_a_loader_without_a_batch_is_an_error(which):
     loaders[which] = DataLoader(loaders[which].dataset, batch_size=50, drop_last=True)
     with pytest.raises(ValueError, match="yields no batch"):
         run(make_model(), *loaders)
+
+
+@pytest.mark.parametrize(
+    ("classes", "change", "says"),
+    [
+        (3, lambda t: F.one_hot(t, 3), r"(4,), got (4, 3)"),
+        (3, lambda t: F.one_hot(t, 3).float(), r"(4,), got (4, 3)"),
+        (3, lambda t: t[:, None], r"(4,), got (4, 1)"),
+        (2, lambda t: F.one_hot(t.clip(max=1), 2).float(), r"(4,), got (4, 2)"),
+        (1, lambda t: (t > 0).float(), r"(4, 1), got (4,)"),
+        (1, lambda t: F.one_hot(t.clip(max=1), 2).float(), r"(4, 1), got (4, 2)"),
+    ],
+)
+def test_targets_of_another_shape_stop_before_the_first_step(classes, change, says):
+    inputs, targets = make_data()
+    model = nn.Linear(5, classes)
+    loss_fn = nn.CrossEntropyLoss() if classes > 1 else nn.BCEWithLogitsLoss()
+    before = copy.deepcopy(model.state_dict())
+    loader, optimizer = make_loader(inputs, change(targets)), optim.SGD(model.parameters(), 0.1)
+    with pytest.raises(ValueError, match=re.escape(f"step 1: expected targets of shape {says}; ")):
+        fit(model, loader, loader, loss_fn, optimizer, 1)
+    assert all(map(torch.equal, model.state_dict().values(), before.values()))
+
+
+@pytest.mark.parametrize("value", [math.nan, -0.5, 1.5, 2.0])
+def test_a_target_for_one_logit_that_is_no_probability_stops_at_its_step(value):
+    logits, targets = torch.zeros(4, 1), torch.ones(4, 1)
+    targets[2] = value
+    with pytest.raises(ValueError, match=r"^step 1: expected labels from 0 to 1, got .+; number"):
+        guard(F.binary_cross_entropy_with_logits)(logits, targets)
+
+
+def test_a_batch_of_one_that_was_squeezed_to_a_number_is_refused():
+    with pytest.raises(ValueError, match=r"expected targets of shape \(\), got \(1,\); reshape"):
+        guard(F.binary_cross_entropy_with_logits)(torch.zeros(1, 1).squeeze(), torch.zeros(1))
+
+
+def test_batch_norm_wants_more_than_one_example_a_batch():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(5, CLASSES), nn.BatchNorm1d(CLASSES))
+    data = TensorDataset(*make_data(9))
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
+        run(model, DataLoader(data, BATCH), make_loader(*make_data(9, 1)))
+    history = run(model, DataLoader(data, BATCH, drop_last=True), make_loader(*make_data(9, 1)))
+    assert math.isfinite(history["valid_loss"][-1])
+    assert "drop_last=True" in fit.__doc__
+
+
+ANOTHER = r"^the optimizer holds parameters of another model; make it of this one's$"
+
+
+def test_an_optimizer_of_another_model_is_refused():
+    loader, other = make_loader(*make_data()), copy.deepcopy(make_model())
+    optimizer = optim.SGD(other.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=ANOTHER):
+        fit(make_model(), loader, loader, nn.CrossEntropyLoss(), optimizer, 1)
+
+
+def test_an_optimizer_from_before_the_head_was_replaced_is_refused():
+    loader, model = make_loader(*make_data()), make_model()
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    model[3] = nn.Linear(8, CLASSES)
+    with pytest.raises(ValueError, match=ANOTHER):
+        fit(model, loader, loader, nn.CrossEntropyLoss(), optimizer, 1)
+
+
+def test_an_optimizer_of_a_part_of_the_model_is_right():
+    model = make_model()
+    before = copy.deepcopy(model)
+    optimizer = optim.SGD([{"params": [p]} for p in model[3].parameters()], lr=0.1)
+    loader = make_loader(*make_data())
+    fit(model, loader, loader, nn.CrossEntropyLoss(), optimizer, 1, show=False)
+    assert torch.equal(model[0].weight, before[0].weight)
+    assert not torch.equal(model[3].weight, before[3].weight)
+
+
+def test_an_optimizer_of_more_than_the_model_is_right():
+    model, scale = make_model(), torch.ones((), requires_grad=True)
+    optimizer = optim.SGD([*model.parameters(), scale], lr=0.1)
+    loader = make_loader(*make_data())
+    fit(model, loader, loader, lambda z, t: F.cross_entropy(scale * z, t), optimizer, 1, False)
+    assert scale.item() != 1

@@ -21,6 +21,8 @@ CHECKPOINTS = (
 )
 DECLARED = {
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",
+    "helpers.pictures.ImageFiles": "reads a folder of one's own in lesson 12, whatever lies in it",
+    "helpers.pictures.open_picture": "reads a file in lesson 06 and for `ImageFiles`, any of them",
     "helpers.pictures.Images": "what `load_images` returns",
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
     "helpers.plotting.draw_broadcast": ONE_FIGURE,

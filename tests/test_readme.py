@@ -39,6 +39,15 @@ def test_make_targets_named_in_the_readme_exist():
     assert set(re.findall(r"\bmake ([a-z]+)\b", README)) - {"alone"} <= set(targets)
 
 
+def test_every_variable_that_helpers_and_lessons_read_stands_in_a_readme():
+    code = [path.read_text(encoding="utf-8") for path in (ROOT / "helpers").glob("*.py")]
+    code += [cell.source for lesson in load_lessons() for cell in lesson.cells]
+    found = set(re.findall(r"\bLADDER_[A-Z_]+[A-Z]\b", "\n".join(code)))
+    assert {"LADDER_DEVICE", "LADDER_IMAGE_FOLDER", "LADDER_IMAGE_MODEL"} <= found
+    for name in found:
+        assert name in README + (ROOT / "data" / "README.md").read_text(encoding="utf-8"), name
+
+
 def test_the_table_of_versions_keeps_one_row_a_combination():
     old, new, other = (
         ["3.11.7", "2.15.0", "0.29.2", "Linux, CPU", "1000", passed, day]

@@ -1,6 +1,7 @@
 """Right answers that differ from the solutions are right, too."""
 
 import copy
+import os
 
 import numpy as np
 import pytest
@@ -126,6 +127,179 @@ def frozen_for_a_while(model, inputs):
     for parameter, mark in marks:
         parameter.requires_grad_(mark)
     return outputs
+
+
+@right("cnn.conv_size")
+def by_a_layer(size, kernel, padding, stride, dilation):
+    if size + 2 * padding < dilation * (kernel - 1) + 1:
+        return 0
+    layer = torch.nn.Conv1d(1, 1, kernel, stride, padding, dilation)
+    return np.int64(layer(torch.zeros(1, 1, size)).shape[2])
+
+
+@right("cnn.max_pool")
+def by_windows(x, size):
+    return x.unfold(2, size, size).unfold(3, size, size).amax(dim=(4, 5))
+
+
+@right("cnn.strided_convolution")
+def moved_to_the_picture_s_device(picture, kernel, stride):
+    windows = picture.unfold(0, kernel.shape[0], stride).unfold(1, kernel.shape[1], stride)
+    rows, columns = windows.shape[:2]
+    output = torch.zeros(rows, columns).to(picture)
+    for row in torch.arange(rows):
+        for column in range(columns):
+            output[row, column] += (windows[row, column] * kernel).sum().item()
+    return output
+
+
+@right("cnn.strided_convolution")
+def from_a_list(picture, kernel, stride):
+    (height, width), (tall, wide) = picture.shape, kernel.shape
+    rows = [
+        [(picture[i : i + tall, j : j + wide] * kernel).sum() for j in _steps(width, wide, stride)]
+        for i in _steps(height, tall, stride)
+    ]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+@right("cnn.strided_convolution")
+def from_a_list_of_numbers(picture, kernel, stride):
+    numbers = from_a_list(picture, kernel, stride).tolist()
+    return torch.tensor(numbers, dtype=picture.dtype, device=picture.device)
+
+
+@right("cnn.strided_convolution")
+def below_a_device(picture, kernel, stride):
+    numbers = from_a_list(picture, kernel, stride)
+    with picture.device:
+        return torch.zeros(numbers.shape, dtype=picture.dtype) + numbers
+
+
+def _steps(size, window, stride):
+    return range(0, size - window + 1, stride)
+
+
+@right("transfer_learning.replace_head")
+def moved_to_the_old_one_s_device(model, classes):
+    old = model[-1]
+    model[-1] = torch.nn.Linear(old.in_features, classes).to(old.weight)
+    return model
+
+
+@right("transfer_learning.some_of_each")
+def of_a_shuffled_whole(targets, count, generator):
+    order = torch.randperm(len(targets), generator=generator).to(targets.device)
+    shuffled = targets[order]
+    return torch.cat([order[shuffled == label][:count] for label in targets.unique()])
+
+
+def _write_beside(path, data, sync):
+    temporary = path.with_name("temporary")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        sync(file)
+    temporary.replace(path)
+    return path
+
+
+@right("checkpointing.write_whole")
+def synced_by_a_file_object(path, data):
+    return _write_beside(path, data, os.fsync)
+
+
+@right("checkpointing.write_whole")
+def synced_by_its_number(path, data):
+    return _write_beside(path, data, lambda file: os.fsync(file.fileno()))
+
+
+if hasattr(os, "fdatasync"):
+
+    @right("checkpointing.write_whole")
+    def synced_without_its_dates(path, data):
+        return _write_beside(path, data, os.fdatasync)
+
+
+if hasattr(os, "O_SYNC"):
+
+    @right("checkpointing.write_whole")
+    def synced_with_each_write(path, data):
+        temporary = path.with_name("temporary")
+        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_SYNC)
+        os.write(number, data)
+        os.close(number)
+        return temporary.rename(path)
+
+    @right("checkpointing.write_whole")
+    def synced_with_the_folder(path, data):
+        _write_beside(path, data, os.fsync)
+        number = os.open(path.parent, os.O_RDONLY)
+        os.fsync(number)
+        os.close(number)
+        return path
+
+
+@right("checkpointing.go_on")
+def left_in_eval_mode(model, optimizer, saved, batches):
+    losses = with_gradients_of_zero(model, optimizer, saved, batches)
+    model.eval()
+    return losses
+
+
+@right("checkpointing.go_on")
+def with_gradients_of_zero(model, optimizer, saved, batches):
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    model.train()
+    losses = []
+    for inputs, targets in batches[saved["step"] :]:
+        model.zero_grad(set_to_none=False)
+        loss = torch.nn.functional.cross_entropy(model(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        losses.append(np.float64(loss.item()))
+    return losses
+
+
+@right("logistic_regression.precision_and_recall")
+def rates_of_numpy(logits, targets, threshold):
+    flagged, ill = (logits.sigmoid() >= threshold).cpu().numpy(), targets.cpu().numpy() == 1
+    found = np.sum(flagged & ill)
+    return found / max(flagged.sum(), 1), found / max(ill.sum(), 1)
+
+
+@right("logistic_regression.auc_by_pairs")
+def pair_by_pair(scores, targets):
+    pairs = [(a, b) for a in scores[targets == 1] for b in scores[targets == 0]]
+    return np.mean([0.5 if a == b else float(a > b) for a, b in pairs])
+
+
+@right("logistic_regression.cheapest_threshold")
+def as_numpy_s_number(probabilities, targets, miss_cost, alarm_cost):
+    ill, scores = targets.cpu().numpy() == 1, probabilities.cpu().numpy()
+    costs = {
+        t: miss_cost * np.sum(ill & (scores < t)) + alarm_cost * np.sum(~ill & (scores >= t))
+        for t in sorted({*scores, np.float32(2)})
+    }
+    return min(costs, key=costs.get)
+
+
+@right("logistic_regression.weighted_bce")
+def by_softplus(logits, targets, pos_weight):
+    losses = torch.nn.functional.softplus(torch.where(targets == 1, -logits, logits))
+    return (torch.where(targets == 1, pos_weight, 1) * losses).mean()
+
+
+@right("datasets_and_dataloaders.batch_sizes")
+def by_numpy_s_steps(examples, batch_size, drop_last):
+    sizes = np.diff(np.append(np.arange(0, examples, batch_size), examples))
+    return [size for size in sizes if size == batch_size or not drop_last]
+
+
+@right("datasets_and_dataloaders.worker_share")
+def numbers_of_numpy(start, stop, worker, workers):
+    return list(np.arange(start, stop)[worker::workers])
 
 
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)

@@ -1,6 +1,7 @@
 """The letters, the shipped weights, and lesson 12's recipe for ImageNet weights, offline."""
 
 import ast
+import shutil
 import urllib.error
 from pathlib import Path
 
@@ -148,3 +149,40 @@ def test_without_cache_and_network_the_error_says_what_to_do(name, hub, tmp_path
     with pytest.raises(RuntimeError, match=rf"cannot get {name}-\w+\.pth.*connect to a network"):
         switched(monkeypatch, picture_folder(tmp_path), name)
     assert list(hub.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["resnet-18", "resnet50", "Resnet18"])
+def test_an_unknown_model_is_refused_with_those_there_are(name, hub, tmp_path, monkeypatch):
+    says = rf"no model '{name}' here; .* one of \('resnet18', 'mobilenet_v3_small'\)"
+    with pytest.raises(ValueError, match=says):
+        switched(monkeypatch, picture_folder(tmp_path), name)
+
+
+@pytest.mark.parametrize("name", ["train", "val"])
+def test_a_missing_folder_is_named(name, hub, tmp_path, monkeypatch):
+    folder = picture_folder(tmp_path)
+    shutil.rmtree(folder / name)
+    with pytest.raises(DataError, match=rf"no folder {folder / name}; expected one with a folder"):
+        switched(monkeypatch, folder, "resnet18")
+
+
+def test_a_class_that_only_the_validation_set_has_is_refused(hub, tmp_path, monkeypatch):
+    folder = picture_folder(tmp_path)
+    (folder / "val" / "bees").rename(folder / "val" / "Bees")
+    with pytest.raises(DataError, match=r"val has the classes \['Bees'\], which the training set"):
+        switched(monkeypatch, folder, "resnet18")
+
+
+def test_hidden_files_change_no_number_of_classes(hub, tmp_path, monkeypatch):
+    folder = picture_folder(tmp_path)
+    for part in ("train", "val"):
+        for name in (".ipynb_checkpoints", "__MACOSX"):
+            (folder / part / name).mkdir()
+            (folder / part / name / "._0.png").write_bytes(b"no picture")
+    save_weights(models.get_model("resnet18"), "resnet18", hub)
+    asked = []
+    space = lesson_functions()
+    load = space["load_imagenet"]
+    space["load_imagenet"] = lambda name, classes: (asked.append(classes), load(name, classes))[1]
+    score = space["teach_folder"](folder, "resnet18", epochs=1)
+    assert asked == [2] and 0 <= score <= 1

@@ -1,18 +1,22 @@
 """Checks for the exercises of lesson 09, activations."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import ANYTHING, difference
+from helpers.checks.judge import Case, Watch, alike, judge, probe
 
 
 @exercise
 def collapse(attempt: Attempt) -> None:
     """Return weight and bias of the one layer that equals two linear layers."""
     wide = torch.float32 if attempt.device.type == "mps" else torch.float64
+    cases = []
     for n_in, hidden, n_out, dtype in (
         (3, 5, 2, torch.float32),
         (4, 4, 4, wide),
@@ -36,8 +40,15 @@ def collapse(attempt: Attempt) -> None:
             mistakes += [((weight, b1 + b2), say), ((weight, w1 @ b1 + b2), say)]
             say = "`*` multiplies number by number; layers multiply as matrices, with `@`"
             mistakes += [((w2 * w1, part), say) for part in (bias, b2)]
-        got = attempt(w1, b1, w2, b2, errors=_SHAPES)
-        attempt.expect(got, (weight, bias), mistakes)
+        mistakes += [
+            (
+                (weight, ANYTHING),
+                "the weight is right, but not the bias: it is what 0 is mapped to",
+            ),
+            ((ANYTHING, bias), "the bias is right, but not the weight, (out, in)"),
+        ]
+        cases.append(((w1, b1, w2, b2), (weight, bias), mistakes))
+    judge(attempt, cases, errors=_SHAPES)
 
 
 _SHAPES = {
@@ -75,10 +86,26 @@ def swish_slope(attempt: Attempt) -> None:
             (s + beta * x * s, "the sigmoid's own derivative is s * (1 - s)"),
             (s + beta * x * (1 - s), "a factor is missing: sigmoid's derivative is s * (1 - s)"),
         ]
-        got = attempt(x, beta, errors=_NO_GRADIENT)
+        with Watch() as watch:
+            got = attempt(x, beta, errors=_NO_GRADIENT)
+        own = {"backward", "grad"} & watch.called
+        attempt.require(not own, "write the derivative's formula out, without autograd")
         if isinstance(got, torch.Tensor):
             say = "there are `nan`s: exp overflows for large numbers; torch.sigmoid copes"
             attempt.require(not got.isnan().any(), say)
+        if alike(got, expected) and difference(got, expected, 1e-4):
+            attempt.recognise(got, expected, mistakes)
+            zero = torch.zeros(1, device=attempt.device)
+            slope = torch.sigmoid(zero + 1) * (1 + torch.sigmoid(zero - 1))
+            say = "already wrong for"
+            probe(
+                attempt,
+                [
+                    ((zero, 3.0), zero + 0.5, f"{say} x = 0, where it is a half for every `beta`"),
+                    ((zero + 1, 0.0), zero + 0.5, f"{say} `beta` = 0, where swish is x / 2"),
+                    ((zero + 1, 1.0), slope, f"{say} x = 1 and `beta` = 1: {slope.item():.4f}"),
+                ],
+            )
         attempt.expect(got, expected, mistakes)
 
 
@@ -88,34 +115,55 @@ _NO_GRADIENT = {"does not require grad": "write the formula out; x does not requ
 @exercise
 def dead_by_layer(attempt: Attempt) -> None:
     """Return for each nn.ReLU how many of its units give 0 for every input, a list of ints."""
+    cases = []
     for sizes, kinds in (
         ((3, 9), (nn.ReLU,)),
         ((4, 12, 10, 11), (nn.ReLU, nn.ReLU, nn.ReLU)),
         ((3, 10, 9, 8), (nn.ReLU, nn.Tanh, nn.ReLU)),
         ((5, 7, 12), (nn.LeakyReLU, nn.ReLU)),
+        ((4, 14, 13, 12), (nn.ReLU, None, nn.ReLU)),  # None: the module before, once more
     ):
         layers = []
         for number, kind in enumerate(kinds):
-            layers += [_layer(attempt, sizes[number], sizes[number + 1], number), kind()]
+            dead = 0 if len(sizes) == 4 and number == 1 else attempt.pick(2, 4) + number
+            layer = _layer(attempt, sizes[number], sizes[number + 1], dead)
+            layers += [layer, kind() if kind else layers[-1]]
         layers.append(nn.Linear(sizes[-1], 1).to(attempt.device))
         model, inputs = nn.Sequential(*layers), attempt.randn(60, sizes[0])
-        _expect_counts(attempt, model, inputs)
+        cases.append(_counts(attempt, model, inputs))
+
+    def length(got: object, inputs: Sequence) -> None:
+        places = sum(isinstance(module, nn.ReLU) for module in inputs[0])
+        if isinstance(got, list):
+            say = (
+                f"your list holds {len(got)} numbers, but the model has nn.ReLU in {places} places"
+            )
+            attempt.require(len(got) == places, say)
+
+    errors = {
+        "cannot be converted to Scalar": "item() takes one number: sum over the units first",
+        "Dimension out of range": "after a ReLU x has the dimensions 0, inputs, and 1, units",
+    }
+    judge(attempt, cases, errors=errors, otherwise=length)
 
 
-def _layer(attempt: Attempt, n_in: int, n_out: int, number: int) -> nn.Linear:
-    """Make a layer of which some units are off for every input, one of them at exactly 0."""
+def _layer(attempt: Attempt, n_in: int, n_out: int, dead: int) -> nn.Linear:
+    """Make a layer of which `dead` units are off for every input, one of them at exactly 0."""
     layer = nn.Linear(n_in, n_out).to(attempt.device)
-    dead = attempt.pick(2, 4) + number
     with torch.no_grad():
-        layer.weight.copy_(attempt.randn(n_out, n_in))
-        layer.bias.copy_(attempt.randn(n_out))
+        # Scaled so that a unit whose bias is near 0 is on for some inputs and off for others.
+        layer.weight.copy_(functional.normalize(attempt.randn(n_out, n_in)))
+        layer.bias.copy_(0.1 * attempt.randn(n_out))
+        layer.bias += 0 if dead else 1e3  # then all are on for every input
         layer.bias[:dead] = -1e4
         layer.bias[-1] = 30.0  # on for every input, so that no input finds all units off
-        layer.weight[0] = layer.bias[0] = 0.0
+        if dead:
+            layer.weight[0] = layer.bias[0] = 0.0
     return layer
 
 
-def _expect_counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor) -> None:
+def _counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor) -> Case:
+    """Give inputs, the right counts and mistaken ones; look at kind and mode of the answer."""
     x, counts, below, everywhere, seldom, zeros, live = inputs, [], [], [], [], [], []
     with torch.no_grad():
         for module in model:
@@ -129,6 +177,7 @@ def _expect_counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor)
                 seldom.append(int(off.any(dim=0).sum()))
                 zeros.append(int(off.sum()))
                 live.append(off.shape[1] - counts[-1])
+    same = len(set(model)) < len(model)
     mode = model.training
     got = attempt(model, inputs)
     attempt.require(model.training == mode, "your function changed the model's mode")
@@ -147,11 +196,21 @@ def _expect_counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor)
         (zeros, "you counted every single 0; count units that give nothing else"),
         (live, "you counted the living"),
         (everywhere, "only the nn.ReLUs are asked for, not other activations"),
+        (
+            [counts[0], *[ANYTHING] * (len(counts) - 1)],
+            "the first count is right, but not all: does x pass through every module?",
+        ),
         (sum(counts), "return a list, one number for each nn.ReLU"),
         (counts[:1], "only the first nn.ReLU is counted; go on through the model"),
         (counts[-1:], "only the last nn.ReLU is counted; keep a list"),
+        ([n for n in counts if n], "a layer without dead units counts too, as 0"),
+        (counts[:1] + counts[2:] if same else counts, _TWICE),
+        (counts[1:] if same else counts, _TWICE),
     ]
-    attempt.expect(got, counts, mistakes)
+    return (model, inputs), counts, mistakes
+
+
+_TWICE = "the same nn.ReLU may stand in two places, and each counts"
 
 
 @exercise
@@ -160,6 +219,7 @@ def weight_std(attempt: Attempt) -> None:
     z = torch.linspace(-9, 9, 20_001)
     bell = (-z * z / 2).exp() / math.sqrt(2 * math.pi)
     functions = [torch.relu, torch.tanh, torch.sigmoid, functional.gelu, nn.SiLU(), torch.square]
+    answers = []
     for function in functions:
         n, f = attempt.pick(20, 900), function(z)
         mean = torch.trapezoid(f * bell, z).item()
@@ -176,8 +236,53 @@ def weight_std(attempt: Attempt) -> None:
                 "you took the variance of the outputs; the mean square keeps their mean too",
             ),
             (1 / (math.sqrt(n) * square), "you took the root of n only; the mean square needs it"),
+            (math.sqrt(n * square), "upside down: more inputs need smaller weights"),
+            (n * square, "upside down: more inputs need smaller weights"),
         ]
         if mean > 0.01:
             say = "square first, then take the mean"
             mistakes += [(1 / (math.sqrt(n) * mean), say), (1 / math.sqrt(n * mean), say)]
-        attempt.expect(attempt(function, n), expected, mistakes, rtol=0.01)
+        got = attempt(function, n, errors=_ONE_NUMBER)
+        attempt.require(not isinstance(got, torch.Tensor), "got a tensor; `item` makes it a float")
+        attempt.require(isinstance(got, float), f"return a float, not {type(got).__name__}")
+        answers.append((got, expected, mistakes, function, n))
+    _judge_within_a_percent(attempt, answers)
+
+
+_ONE_NUMBER = {
+    "cannot be converted to Scalar": "item() takes one number: take the mean over the draws first"
+}
+
+
+def _judge_within_a_percent(attempt: Attempt, answers: Sequence[tuple]) -> None:
+    """Do what `judge` does, for answers that hang on chance."""
+
+    def near(got: float, right: float) -> bool:
+        return got == right or abs(got / right - 1) <= 0.01
+
+    wrong = [answer for answer in answers if not near(*answer[:2])]
+    if not wrong:
+        return
+    for say in dict.fromkeys(say for _, say in wrong[0][2]):
+        explained = all(
+            any(near(got, bad) for bad in [bad for bad, why in mistakes if why == say] or [got])
+            for got, _, mistakes, *_ in answers
+        )
+        attempt.require(not explained, say)
+    got, expected, _, function, n = wrong[0]
+    attempt.require(math.isfinite(got), f"a standard deviation is a finite number, not {got}")
+    # A second draw of the same size tells whether chance is at work.
+    spread = abs(attempt(function, n) / got - 1) if got else 0.0
+    say = f"it changes by {spread:.1%} from call to call; draw more numbers"
+    attempt.require(spread < 0.003, say)
+    share = abs(got / expected - 1)
+    attempt.require(share > 0.1, f"{share:.1%} off; within 1% is asked: draw more numbers")
+    ratios = [got / expected for got, expected, *_ in answers]
+    alike_all = max(ratios) - min(ratios) <= 0.02 * abs(ratios[0])
+    say = f"it is {ratios[0]:.3g} times as large as it should be, for every activation and every n"
+    attempt.require(not alike_all or not ratios[0], say)
+    grows = attempt(function, 100) / attempt(function, 400) if got else 0.0
+    say = f"four times the inputs need half the std; yours is divided by {grows:.3g}"
+    attempt.require(abs(grows - 2) <= 0.05, say)
+    name = getattr(function, "__name__", type(function).__name__)
+    attempt.require(False, f"{name} with n = {n}: expected {expected:.4g}, got {got:.4g}")

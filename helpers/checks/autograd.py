@@ -104,9 +104,23 @@ def newton_step(attempt: Attempt) -> None:
             (x - slope, "you subtracted the slope alone; the height is divided by it"),
             (curve.root(x), "that is the root itself; one step only, the caller repeats it"),
             (height / slope, "that is the length of the step; the guess after it is wanted"),
+            (x - height * slope, "you multiplied height and slope; divide the one by the other"),
+            (height / slope - x, "the wrong way round: x minus the step"),
+            (x, "that is x as it was; the step is missing"),
+            (height, "that is the curve's height, not the next guess"),
+            (slope, "that is the curve's slope, not the next guess"),
             (x - height / (2 * slope), "gradients add up: backward() ran more than once"),
         ]
-        attempt.expect(got, x - height / slope, mistakes)
+        right = x - height / slope
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor) and got.shape == x.shape:
+            step = got.detach() - x
+            attempt.require(
+                torch.isclose(got.detach(), right.to(got.dtype), rtol=1e-4, atol=1e-5),
+                f"x moves by -height / slope, here -({height:.4g}) / ({slope:.4g}); "
+                f"yours by {step:.4g}",
+            )
+        attempt.expect(got, right)
         say = "the number is right, but it still carries its graph; detach it before you return it"
         attempt.require(not got.requires_grad, say)
 
@@ -122,12 +136,33 @@ def weighted_error(attempt: Attempt) -> None:
         error = (guesses - truths).detach()
         value = (error.abs() * error**2).sum()
         mistakes = [
-            ((error**2).sum(), "the factors are missing"),
+            ((error**2).sum(), "that is the sum of error**2: times factor, once more error.abs()"),
+            (error.abs().sum(), "that is the sum of the factors; each is multiplied by error**2"),
+            (error.sum(), "that is the sum of the errors; it takes factor * error**2"),
+            ((error**4).sum(), "that is error**4: the factor is error.abs(), not error**2"),
+            ((error.abs() + error**2).sum(), "multiply factor and error**2; you added them"),
+            ((error.abs() - error**2).sum(), "multiply factor and error**2"),
+            ((1 / error.abs()).sum(), "multiply factor and error**2; you divided"),
+            ((2 * error.abs() * error).sum(), "that is the gradient's sum; return the error"),
             ((error**3).sum(), "a factor is the size of an error, never negative: use abs()"),
             (error.abs() * error**2, "return the sum over all places, one number"),
             (value / size, "that is the mean; the sum is wanted"),
         ]
-        attempt.expect(got, value, mistakes)
+        total = (guesses + truths).detach()
+        mistakes.append(
+            ((total.abs() * total**2).sum(), "an error is the difference, guesses - truths")
+        )
+        attempt.recognise(got, value, mistakes)
+        if isinstance(got, torch.Tensor):
+            say = f"the sum is one number, shape (); yours has shape {tuple(got.shape)}"
+            attempt.require(got.ndim == 0, say)
+            if got.dtype == value.dtype:
+                attempt.require(
+                    torch.isclose(got.detach(), value, rtol=1e-4, atol=1e-5),
+                    f"factor * error**2 adds up to {value:.4g}, and yours to {got.item():.4g}, "
+                    f"where the errors are {error.tolist()[:2]} and so on",
+                )
+        attempt.expect(got, value)
         # the attempt above worked on a copy of guesses; this gradient is to arrive at ours
         again = attempt.run(guesses, truths)
         if again.requires_grad:
@@ -194,8 +229,26 @@ def two_layer_backward(attempt: Attempt) -> None:
                 "on its way to w1 the gradient passes tanh; multiply by its local gradient",
             ),
             ((first(grad_output, hidden), got[1]), tanh),
+            ((first(grad_output, (1 - hidden) ** 2), got[1]), f"{tanh}: square it first"),
+            ((first(grad_output, 1 + hidden**2), got[1]), tanh),
+            ((first(grad_output, hidden**2), got[1]), tanh),
+            ((first(grad_output, hidden**2 - 1), got[1]), tanh),
+            ((first(grad_output, 1 - hidden**3), got[1]), tanh),
             ((first(grad_output, 1 - hidden), got[1]), tanh),
             ((first(grad_output, 1 - hidden.tanh() ** 2), got[1]), tanh),
             ((first(grad_output, 1 - (inputs @ w1) ** 2), got[1]), tanh),
         ]
-        attempt.expect(got, right, mistakes)
+        attempt.recognise(got, right, mistakes)
+        tensors = [part for part in got if isinstance(part, torch.Tensor)]
+        for own, known, name in zip(tensors, right, ("w1", "w2"), strict=False):
+            say = f"{name}'s gradient has {name}'s shape, {tuple(known.shape)}; yours has "
+            attempt.require(own.shape == known.shape, f"{say}{tuple(own.shape)}")
+        if len(tensors) == 2:
+            wrong = [difference(own, known, 1e-4) for own, known in zip(got, right, strict=True)]
+            say = "w2's gradient is right, but not w1's: what arrives at hidden passes tanh, then "
+            attempt.require(wrong[1] or not wrong[0], f"{say}inputs.T is multiplied by it")
+            say = "w1's gradient is right, but not w2's: hidden.T times what arrives"
+            attempt.require(wrong[0] or not wrong[1], say)
+            say = "both gradients are wrong; begin with hidden = (inputs @ w1).tanh()"
+            attempt.require(not all(wrong), say)
+        attempt.expect(got, right)

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import torch
@@ -21,15 +22,19 @@ def changed_names(attempt: Attempt) -> None:
         names = [f"layer{number}.weight" for number in torch.randperm(12).tolist()]
         before = {name: attempt.randn(attempt.pick(2, 5), 3) for name in names[:11]}
         after = {name: tensor.clone() for name, tensor in list(before.items())[::-1]}
-        value, nearly, shape, dtype, gone = names[:5]
+        value, nearly, shape, dtype, gone, cancels = names[:6]
+        before[cancels] = attempt.randint(-9, 10, (3, 4)).float()
+        before[cancels][0, :2] = torch.tensor([1.0, 3.0])
         after[value] += 1
+        after[cancels] = before[cancels].clone()
+        after[cancels][0, :2] = torch.tensor([3.0, 1.0])  # the differences add up to 0
         after[nearly][0, 0] *= 1 + 1e-6
         after[shape] = before[shape][:1].expand_as(before[shape]).clone()
         before[shape] = before[shape][:1].clone()  # broadcasting makes these two agree
         after[dtype] = after[dtype].double()
         del after[gone]
         after[names[11]] = attempt.randn(2)
-        changed = {value, nearly, shape, dtype, gone, names[11]}
+        changed = {value, nearly, shape, dtype, gone, cancels, names[11]}
         errors = {
             "layer": "a name that only one of them has is changed too, and has no partner",
             "must match the size": "shapes may differ, and == or allclose cannot compare those",
@@ -38,12 +43,13 @@ def changed_names(attempt: Attempt) -> None:
         got = attempt(before, after, errors=errors)
         attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
         for missing, say in (
+            (value, "you left out a name whose tensors have other values"),
+            (cancels, "differences that add up to 0 differ: compare number by number"),
             (nearly, "a number that differs in the last digits differs: compare with torch.equal"),
             (dtype, "torch.equal takes float32 and float64 for equal: compare the dtypes too"),
             (shape, "broadcasting made two shapes agree: compare with torch.equal"),
             (gone, "a name that only `before` has is changed too"),
             (names[11], "a name that only `after` has is changed too"),
-            (value, "you left out a name whose tensors have other values"),
         ):
             attempt.require(missing in got, say)
         attempt.require(set(got) == changed, "you listed a name whose tensors are the same")
@@ -60,6 +66,7 @@ def epochs_to_delete(attempt: Attempt) -> None:
         keep = count + 3 if keep is None else keep  # two more than there are
         names = [f"epoch_{number}.pt" for number in range(first, first + count)]
         names += ["epoch_100.pt", "best.pt", "last.pt", "weights.safetensors"]
+        names += ["best_3.pt", "run7.pt", "lesson14.pt"]  # a number makes no epoch's file
         order = torch.randperm(len(names), generator=attempt.generator).tolist()
         cases.append(([names[place] for place in order], keep))
     for names, keep in cases:
@@ -71,7 +78,7 @@ def epochs_to_delete(attempt: Attempt) -> None:
         got = attempt(names, keep, errors={"invalid literal": "not every file is an epoch's"})
         attempt.require(
             not isinstance(got, list) or all(name in epochs for name in got),
-            "you would delete a file that is no epoch's, such as best.pt",
+            "you would delete a file that is no epoch's, such as best.pt or run7.pt",
         )
         mistakes = [
             (epochs[:-keep], "with keep=0 all must go, and files[:-0] is empty"),
@@ -85,7 +92,14 @@ def epochs_to_delete(attempt: Attempt) -> None:
             (expected[::-1], "give the oldest first"),
             (unsorted, "give the oldest first"),
         ]
-        attempt.expect(got, expected, mistakes)
+        attempt.recognise(got, expected, mistakes)
+        attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
+        attempt.require(
+            len(got) == len(expected),
+            f"of {len(epochs)} epochs' files the newest {keep} stay, so {len(expected)} must go; "
+            f"you list {len(got)}",
+        )
+        attempt.expect(got, expected)
 
 
 @exercise
@@ -106,19 +120,38 @@ def write_whole(attempt: Attempt) -> None:
 def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
     """Let it crash in the moment of the rename, and look at what is there, and on the disk."""
     link = _second_name(path, old)
-    synced, renamed, spared = [], [], []
+    renamed, spared, safe = [], [], []
+    synced: dict[int, int] = {}  # of each file, by its number, how many bytes are on the disk
+    at_once = set()  # files that were opened so that each write reaches the disk
+    really_open, flags_at_once = os.open, getattr(os, "O_SYNC", 0) | getattr(os, "O_DSYNC", 0)
 
-    def sync(file: int) -> None:
-        synced.append(os.fstat(file).st_size)
+    def open_noting(name: Any, flags: int, *rest: Any, **more: Any) -> int:
+        number = really_open(name, flags, *rest, **more)
+        if flags & flags_at_once:
+            at_once.add(os.fstat(number).st_ino)
+        return number
+
+    def sync(file: Any) -> None:
+        state = os.fstat(file if isinstance(file, int) else file.fileno())
+        synced[state.st_ino] = state.st_size
+
+    def sync_all() -> None:
+        synced.update({file.stat().st_ino: file.stat().st_size for file in path.parent.iterdir()})
 
     def crash(source: str | Path, target: str | Path, **_: object) -> None:
         renamed.append((Path(source), Path(target)))
         spared.append(_spared(link, old))
+        state = Path(source).stat()
+        safe.append(state.st_size if state.st_ino in at_once else synced.get(state.st_ino))
         raise OSError("crash")
 
-    with patch("os.fsync", sync), patch("os.replace", crash), patch("os.rename", crash):
+    stand_ins = {"fsync": sync, "fdatasync": sync, "sync": sync_all, "open": open_noting}
+    stand_ins |= {"replace": crash, "rename": crash}
+    swallowed = False
+    with patch.multiple(os, **{n: f for n, f in stand_ins.items() if hasattr(os, n)}):
         try:
             attempt(path, data)
+            swallowed = True
         except WrongAnswer:
             if not renamed:
                 raise
@@ -130,9 +163,12 @@ def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None
     source, target = renamed[0]
     attempt.require(target == path, "rename to `path`")
     attempt.require(source.parent == path.parent, "write beside `path`: a rename stays on one disk")
-    attempt.require(synced, "the data may lie in a cache when the rename is done: fsync before it")
-    say = f"fsync found {synced[-1]} of {len(data)} bytes; the rest lay in Python's own buffer"
-    attempt.require(synced[-1] == len(data), say)
+    say = "the data may lie in a cache when the rename is done: fsync before it"
+    attempt.require(safe[0] is not None, say)
+    say = f"fsync found {safe[0]} of {len(data)} bytes; the rest lay in Python's own buffer"
+    attempt.require(safe[0] == len(data), say)
+    say = "the rename failed, and your function returned as if all were well: let the error out"
+    attempt.require(not swallowed, say)
     for file in path.parent.iterdir():
         if file != path:
             file.unlink()  # what a crash leaves is no fault
@@ -176,6 +212,16 @@ def _spared(link: Path | None, old: bytes | None) -> bool:
 @exercise
 def go_on(attempt: Attempt) -> None:
     """Put model and optimizer back and train on the batches that were left."""
+    errors = {
+        "does not require grad": "the loss takes the outputs: loss_fn(model(inputs), targets)",
+        "Error(s) in loading": 'the model takes saved["model"]',
+        "multi-target not supported": "the loss takes the model's outputs, then the targets",
+        "not implemented for 'Long'": "the loss takes the model's outputs, then the targets",
+        "mat1 and mat2": "the model takes the inputs, not the targets",
+        "must be Tensor, not": "the model takes a batch's inputs, the loss outputs and targets",
+        "slice indices must": 'saved["step"] says how many batches were trained on',
+        "loaded state dict": 'the optimizer takes saved["optimizer"]',
+    }
     for done, total in ((3, 7), (0, 3)):
         features, classes = attempt.pick(3, 6), attempt.pick(2, 5)
         batches = [
@@ -190,8 +236,8 @@ def go_on(attempt: Attempt) -> None:
         start = copy.deepcopy(start)
 
         go = functools.partial(_go_on, attempt, features, classes, start, saved, batches)
-        right, expected = go()
-        got = attempt(*new, copy.deepcopy(saved), batches)
+        right, expected, stepped = go()
+        got = attempt(*new, copy.deepcopy(saved), batches, errors=errors)
         attempt.require(
             not isinstance(got, list) or len(got) != total or not done,
             "you began at the first batch again; pass over those that were trained on",
@@ -204,14 +250,27 @@ def go_on(attempt: Attempt) -> None:
             "with step 3 the batches 0, 1 and 2 are done: not 3": {"more": 1},
             "you trained on a batch that was done already": {"more": -1},
             "take each loss before its step, not after": {"after": True},
+            "the model learns nothing: backward() or optimizer.step() is missing": {"step": False},
         }
         mistakes = [(functools.partial(_losses, go, way), say) for say, way in ways.items()]
         mistakes.append((sum(expected) / len(expected), "return the losses, not their mean"))
-        attempt.expect(got, expected, mistakes)
+        attempt.recognise(got, expected, mistakes)
+        attempt.require(isinstance(got, list), "return the list of the losses")
+        say = f"{total - done} batches are left, and each has a loss; your list has {len(got)}"
+        attempt.require(len(got) == total - done, say)
+        tensors = any(isinstance(loss, torch.Tensor) for loss in got)
+        attempt.require(not tensors, "the losses are tensors; loss.item() gives a float")
+        attempt.expect(got, expected)
         for name, tensor in new[0].state_dict().items():
             same = torch.allclose(tensor, right.state_dict()[name], rtol=1e-4, atol=1e-5)
             attempt.require(same, "the losses are right, but the model is not trained to the end")
-        attempt.require(new[0].training, "train in train mode: model.train()")
+        own, known = (part.state_dict()["state"] for part in (new[1], stepped))
+        same = own.keys() == known.keys() and all(
+            torch.allclose(own[n][key], known[n][key], rtol=1e-3, atol=1e-5)
+            for n in known
+            for key in known[n]
+        )
+        attempt.require(same, "another optimizer took the steps; go on with the one that is given")
 
 
 def _make(attempt: Attempt, features: int, classes: int) -> tuple[nn.Module, optim.Optimizer]:
@@ -231,13 +290,13 @@ def _go_on(
     more: int = 0,
     forget: str = "",
     **ways: bool,
-) -> tuple[nn.Module, list[float]]:
+) -> tuple[nn.Module, list[float], optim.Optimizer]:
     """Go on as the reference does, or with one of the known mistakes."""
     model, optimizer = _make(attempt, features, classes)
     for name, part in (("model", model), ("optimizer", optimizer)):
         part.load_state_dict(copy.deepcopy((start if name == forget else saved)[name]))
     left = batches[max(0, saved["step"] + more) :]
-    return model, _train(model, optimizer, left, **ways)
+    return model, _train(model, optimizer, left, **ways), optimizer
 
 
 def _losses(go: Callable, way: dict) -> list[float]:
@@ -251,6 +310,7 @@ def _train(
     zero: bool = True,
     train: bool = True,
     after: bool = False,
+    step: bool = True,
 ) -> list[float]:
     losses, loss_fn = [], nn.CrossEntropyLoss()
     model.train(train)
@@ -259,7 +319,8 @@ def _train(
         if zero:
             optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        if step:
+            optimizer.step()
         if after:
             loss = loss_fn(model(inputs), targets)
         losses.append(loss.item())

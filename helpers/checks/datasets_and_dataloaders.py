@@ -1,41 +1,63 @@
 """Checks for lesson 06. Their inputs stay on the CPU, where loaders and their workers are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import Any
 
+import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import ANYTHING, show
+from helpers.checks.judge import alike, judge
 
 
 @exercise
 def batch_sizes(attempt: Attempt) -> None:
     """Return the sizes of an epoch's batches, in order, as a list."""
-    size = attempt.pick(3, 60)
+    size, cases = attempt.pick(5, 60), []
     for full, rest in (
-        (attempt.pick(2, 9), 0),
-        (attempt.pick(2, 9), attempt.pick(1, size)),
+        (attempt.pick(3, 9), 0),
+        (attempt.pick(3, 9), attempt.pick(2, size)),
+        (1, 0),
         (0, 2),
     ):
         for drop_last in (False, True):
-            got = attempt(full * size + rest, size, drop_last)
             kept, dropped = [size] * full + [rest] * (rest > 0), [size] * full
+            right = dropped if drop_last else kept
             mistakes = [
                 (len(dropped if drop_last else kept), "that is their number; return their sizes"),
                 ([size] * full + [rest] * (not drop_last), "you list a batch of 0 examples"),
                 (kept, "drop_last=True leaves the smaller last batch out"),
                 (dropped, "the smaller last batch is missing; only drop_last=True leaves it out"),
-                ([size] * len(kept), "the last batch is smaller: it takes what is left"),
+                ([size] * len(right), "the last batch is smaller: it takes what is left"),
+                ([rest] * (rest > 0 and not drop_last) + dropped, "the smaller batch comes last"),
             ]
-            attempt.expect(got, dropped if drop_last else kept, mistakes)
+            cases.append(((full * size + rest, size, drop_last), right, mistakes))
+
+    def total(got: Any, inputs: Sequence[int]) -> None:
+        attempt.require(isinstance(got, list), f"return a list of sizes, not {show(got)}")
+        if all(isinstance(number, int | np.integer) for number in got):
+            examples, size, drop_last = inputs
+            some = examples - examples % size if drop_last else examples
+            say = f"your batches hold {sum(got)} examples, not {some}, with {inputs}: {show(got)}"
+            attempt.require(sum(got) == some, say)
+
+    judge(
+        attempt,
+        cases,
+        otherwise=total,
+        errors={"by zero": "how many batches are full? divide by the batch size"},
+    )
 
 
 @exercise
 def fair_weights(attempt: Attempt) -> None:
     """Return a weight for each of `labels`, (examples,); those of each class add up to 1."""
-    for classes in ([0, 1], [0, 2, 5], [1, 4]):
+    cases = []
+    for classes in ([0, 1], [0, 2, 5], [1, 4], [0, 90], [3]):
         sizes = [attempt.pick(2, 6) + 5 * i for i in range(len(classes))]
         labels = torch.cat([torch.full((n,), k) for k, n in zip(classes, sizes, strict=True)])
         # The last class comes first, so that the labels are never sorted.
@@ -45,17 +67,32 @@ def fair_weights(attempt: Attempt) -> None:
         right = 1 / counts[labels]
         present = counts[counts > 0]
         mistakes = [
+            (counts[labels], "these are counts; each example weighs 1 divided by its class's"),
+            (1 // counts[labels], "these are whole numbers; the weights are fractions"),
             (counts[labels].float(), "these grow with the class; the rare should weigh more"),
             (counts[labels] / len(labels), "these grow with the class; the rare should weigh more"),
             (1 / counts, "that is a weight for each class; return one for each example"),
             (1 / present, "that is a weight for each class; return one for each example"),
             (right / len(classes), "all weights add up to 1; those of each class should"),
             (torch.full_like(right, 1 / len(labels)), "all examples weigh the same"),
+            *((torch.where(labels < len(labels), right, other), _LARGE) for other in (0.0, 1.0)),
             ((1 / present).repeat_interleave(present), "these stand in the order of sorted labels"),
         ]
-        attempt.expect(attempt(labels, errors=_WEIGHTS_ERRORS), right, mistakes)
+        cases.append(((labels,), right, mistakes))
+
+    def sums(got: Any, inputs: Sequence[torch.Tensor]) -> None:
+        if not alike(got, inputs[0] / 1):
+            return
+        for label in inputs[0].unique():
+            total = float(got[inputs[0] == label].sum())
+            right = abs(total - 1) < 1e-4
+            attempt.require(right, f"the weights of class {label} add up to {total:.4g}, not to 1")
+        attempt.require(False, "within a class all examples weigh the same")
+
+    judge(attempt, cases, errors=_WEIGHTS_ERRORS, otherwise=sums)
 
 
+_LARGE = "a class number may be larger than the number of examples"
 _WEIGHTS_ERRORS = {
     "out of bounds": "a class number does not occur, so place k of your counts is not class k"
 }
@@ -78,45 +115,73 @@ def window_dataset(attempt: Attempt) -> None:
             ((width + count) // width, "windows overlap: the next begins one value later"),
             ((width + count - 1) // width, "windows overlap: the next begins one value later"),
         ]
-        attempt.expect(_ask(attempt, "len(dataset)", len, dataset), count, mistakes)
+        got = _ask(attempt, "len(dataset)", len, dataset)
+        attempt.recognise(got, count, mistakes)
+        say = f"len(dataset) is {got}, but {count} windows of width {width} fit into {len(series)} "
+        attempt.require(got == count, f"{say}values and have one more behind them")
         for i in (0, count - 1, attempt.pick(0, count)):
             window, target = series[i : i + width], series[i + width]
             mistakes = [
                 ((window, series[i + width - 1]), "the target is the window's own last value"),
                 ((window, series[i + width : i + width + 1]), "the target should have shape ()"),
                 ((series[i : i + width + 1], target), "the window holds its target, the answer"),
+                ((window, ANYTHING), f"example {i}: its window is right, but not {_TARGET}"),
+                ((ANYTHING, target), f"example {i}: its target is right, but not {_WINDOW}"),
             ]
             got = _ask(attempt, f"dataset[{i}]", dataset.__getitem__, i)
             attempt.expect(got, (window, target), mistakes)
 
 
+_TARGET = "its target: the value right after the window"
+_WINDOW = "its window: `width` values, from its number on"
+
+
 @exercise
 def collate_words(attempt: Attempt) -> None:
     """Return padded words (words, longest), their mask, and the labels (words,)."""
-    for count in (attempt.pick(2, 6), 1):
-        lengths = [attempt.pick(1, 4) + 3 * i for i in range(count)][::-1]
+    cases = []
+    for count in (attempt.pick(3, 6), 2, 1):
+        lengths = [attempt.pick(1, 4) + 3 * i for i in range(count)]
+        lengths[1:] = lengths[:0:-1]  # the longest is neither the first nor, of three, the last
         words = [torch.randint(0, 5, (n,), generator=attempt.generator) for n in lengths]
         words[0][0] = 0  # the code 0 does occur
         labels = [attempt.pick(0, 9) for _ in words]
         padded = pad_sequence(words, batch_first=True)
         mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
         right = torch.tensor(labels)
-        got = attempt(list(zip(words, labels, strict=True)), errors=_COLLATE_ERRORS)
-        say = "return three values: padded words, mask, labels"
-        attempt.require(isinstance(got, tuple | list) and len(got) == 3, say)
+        first, last = lengths[0], lengths[-1]
         mistakes = [
+            ((padded[:, :first], mask[:, :first], right), _NARROW),
+            ((padded[:, :last], mask[:, :last], right), _NARROW),
             ((padded, padded != 0, right), "a letter may have the code 0: take the lengths"),
             ((padded, ~mask, right), "your mask is True where no letter is"),
             ((padded.T, mask.T, right), "words should be rows; see batch_first"),
             ((padded.T, mask, right), "words should be rows; see batch_first"),
             ((padded, mask, labels), "the labels are still a list; make a tensor of them"),
             ((padded, mask.sum(dim=1), right), "a mask has an answer for each place, not lengths"),
+            *((order, _ORDER) for order in permutations((padded, mask, right))),
+            ((ANYTHING, mask, right), f"mask and labels are right, but not {_WORDS}"),
+            ((padded, ANYTHING, right), f"words and labels are right, but not {_MASK}"),
+            ((padded, mask, ANYTHING), f"words and mask are right, but not {_LABELS}"),
+            (padded, "return three values: padded words, mask, labels"),
+            ((padded, mask), "return three values: padded words, mask, labels"),
         ]
-        attempt.expect(got, (padded, mask, right), mistakes)
+        cases.append(((list(zip(words, labels, strict=True)),), (padded, mask, right), mistakes))
+    judge(attempt, cases, errors=_COLLATE_ERRORS)
 
 
+_ORDER = "the order is padded words, mask, labels"
+_WORDS = "the words: (words, longest), filled up with zeros at the end"
+_MASK = "the mask: (words, longest), True where a letter is"
+_LABELS = "the labels: int64, (words,), in the batch's order"
+_NARROW = "that is as wide as one word, but another one is longer"
 _COLLATE_ERRORS = {
+    "expanded size of the tensor": _NARROW,
+    "negative dimension": _NARROW,
     "stack expects each": "stack needs words of one length; fill the shorter ones up first",
+    "only integer tensors of a single element": "torch.tensor takes numbers, not tensors of them",
+    "expected Tensor as element 0": "separate words and labels first; the words alone are padded",
+    "must match the size": "which shapes make each word's length meet each place?",
     "too many values to unpack": "batch is a list of pairs; separate words and labels first",
 }
 
@@ -124,15 +189,18 @@ _COLLATE_ERRORS = {
 @exercise
 def worker_share(attempt: Attempt) -> None:
     """Return the numbers from `start` up to `stop` that this of the workers serves, as a list."""
-    for workers, rest in ((2, 1), (3, 2), (1, 0), (5, 3)):
+    for workers, each, rest in ((2, 4, 1), (3, 3, 2), (1, 5, 0), (5, 0, 3), (4, 3, 1), (5, 2, 3)):
         start = attempt.pick(2, 9)
-        count = workers * attempt.pick(0 if rest == 3 else 3, 6) + rest
+        count = workers * (each + attempt.pick(0, 3) * (each > 0)) + rest
         whole = list(range(start, start + count))
-        answers = [attempt(start, start + count, worker, workers) for worker in range(workers)]
-        shares = [_ask(attempt, "list(your answer)", list, answer) for answer in answers]
+        shares = [attempt(start, start + count, worker, workers) for worker in range(workers)]
+        for share in shares:
+            say = f"return a list, not a {type(share).__name__}; list() makes one"
+            attempt.require(isinstance(share, list), say)
         served = [number for share in shares for number in share]
         say = "return plain Python ints in a list"
-        attempt.require(all(type(number) is int for number in served), say)
+        ints = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in served)
+        attempt.require(ints, say)
         asked = f"with {workers} workers for {start} up to {start + count}"
         for number in served:
             attempt.require(number in whole, f"{asked}, {number} is not in the range")
@@ -143,8 +211,13 @@ def worker_share(attempt: Attempt) -> None:
         attempt.require(not everything, say)
         attempt.require(len(served) == count, f"{asked}, some numbers are served twice")
         sizes = [len(share) for share in shares]
+        block = -(-count // workers)
+        rounded = [len(whole[block * i : block * (i + 1)]) for i in range(workers)]
+        unfair = max(sizes) - min(sizes) > 1
+        say = f"{asked}, blocks of the size rounded up leave too little for the last: {sizes}"
+        attempt.require(not unfair or sizes != rounded, say)
         say = f"{asked}, the shares are not fair: {sizes} numbers"
-        attempt.require(max(sizes) - min(sizes) <= 1, say)
+        attempt.require(not unfair, say)
 
 
 def _ask(attempt: Attempt, asked: str, question: Callable, *inputs: Any) -> Any:

@@ -1,16 +1,21 @@
 """Checks for the exercises of lesson 10, feed-forward network."""
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import ANYTHING, show
+from helpers.checks.judge import Case, alike, judge, probe
 
 
 @exercise
 def count_parameters(attempt: Attempt) -> None:
     """Return how many weights and biases fully connected layers of these sizes have."""
+    cases = []
     for hidden in (1, 0, 2, 4):
         sizes = [attempt.pick(25, 40), *(attempt.pick(6, 19) for _ in range(hidden))]
         sizes.append(attempt.pick(2, 5))
@@ -34,8 +39,22 @@ def count_parameters(attempt: Attempt) -> None:
                 "there may be any number of hidden layers, also none",
             ),
         ]
-        errors = {"index out of range": "there may be no hidden layer at all"}
-        attempt.expect(attempt(sizes, errors=errors), sum(weights) + biases, mistakes)
+        cases.append(((sizes,), sum(weights) + biases, mistakes))
+
+    def simpler(got: object, _: object) -> None:
+        if alike(got, 1):
+            say = "already wrong for the sizes"
+            probe(
+                attempt,
+                [
+                    (([3, 2],), 8, f"{say} [3, 2]: 6 weights and 2 biases"),
+                    (([1, 1, 1],), 4, f"{say} [1, 1, 1]: 2 weights and 2 biases"),
+                    (([2, 3, 4],), 25, f"{say} [2, 3, 4]: 6 and 12 weights, 3 and 4 biases"),
+                ],
+            )
+
+    errors = {"index out of range": "there may be no hidden layer at all"}
+    judge(attempt, cases, errors=errors, otherwise=simpler)
 
 
 @exercise
@@ -43,6 +62,7 @@ def drop(attempt: Attempt) -> None:
     """Return inputs after inverted dropout; unchanged outside training."""
     cases = [((7, 9), 0.25, torch.float32), ((3, 2, 4, 5), 0.5, torch.float64)]
     cases += [((40,), 0.8, torch.float32), ((6, 5), 0.0, torch.float32)]
+    asked = []
     for shape, p, dtype in cases:
         inputs = attempt.randn(*shape, dtype=dtype)
         uniform = torch.rand(shape, generator=attempt.generator)
@@ -50,6 +70,7 @@ def drop(attempt: Attempt) -> None:
         flat[:4] = torch.tensor([0.1, 0.9, p, 0.3])  # something is dropped, and something is not
         noise = uniform.to(attempt.device, dtype)
         mask = (noise >= p).to(dtype)
+        say_train = "while training, some inputs have to become 0"
         say_eval = "outside training return the inputs as they are: neither dropped nor scaled"
         own = torch.rand_like(inputs)  # only its shape matters: no answer equals it
         mistakes = [
@@ -58,40 +79,81 @@ def drop(attempt: Attempt) -> None:
             (inputs * (1 - mask) / (1 - p), "you dropped the wrong ones: drop where noise < p"),
             (inputs * (1 - mask), "you dropped the wrong ones: drop where noise < p"),
             (inputs * (noise > p) / (1 - p), "noise equal to p survives: drop where noise < p"),
-            (inputs, "while training, some inputs have to become 0"),
+            (inputs, say_train),
             (own, "use the noise that is given"),
         ]
-        if p:
-            mistakes.append((inputs * mask / p, "a share 1 - p survives; you divided by p"))
-        attempt.expect(attempt(inputs, noise, p, True), inputs * mask / (1 - p), mistakes)
+        mistakes.append((inputs * mask / p, "a share 1 - p survives; you divided by p"))
+        asked.append(((inputs, noise, p, True), inputs * mask / (1 - p), mistakes))
         mistakes = [
             (inputs * mask / (1 - p), say_eval),
             (inputs * mask, say_eval),
             (inputs * (1 - p), say_eval),
             (inputs / (1 - p), say_eval),
+            *((answer, say_train) for answer in (inputs, inputs * mask / (1 - p))),
         ]
-        attempt.expect(attempt(inputs, noise, p, False), inputs, mistakes)
+        asked.append(((inputs, noise, p, False), inputs, mistakes))
+
+    def what(got: object, given: Sequence) -> None:
+        inputs, noise, p, training = given
+        if alike(got, inputs):
+            attempt.require(training, say_eval)
+            off = noise < p
+            attempt.require(
+                (got[off] == 0).all(), f"with p = {p} an input of noise below p is not 0"
+            )
+            say = f"with p = {p} the right ones are 0, but the others not scaled as they should be"
+            attempt.require(False, say)
+
+    judge(attempt, asked, otherwise=what)
 
 
 @exercise
 def stopping_epoch(attempt: Attempt) -> None:
     """Return the best epoch and the last one of a run with early stopping, counted from 1."""
     # A low, a rise that outlasts the patience, a lower low that has never happened.
+    cases = []
     for patience in (2, 1, 4):
         falling = [9.0 - i for i in range(attempt.pick(2, 6))]
         wait = [falling[-1] + 1 + 0.5 * (i % 2) for i in range(patience + 2)]
-        _expect_stop(attempt, [*falling, *wait, 0.5, 0.25, 3.0], patience)
+        cases.append(_stopping([*falling, *wait, 0.5, 0.25, 3.0], patience))
     # A new low within the patience, a tie, and a list that ends first.
     start = attempt.pick(5, 8)
-    _expect_stop(attempt, [start + 0.5, start - 1.0, start - 0.5, start - 2.0, start + 1.0], 3)
-    _expect_stop(attempt, [3.0, 1.0, 2.0, 1.0, 2.0, 2.0, 2.0, 0.1], 3)
-    _expect_stop(attempt, [3.0, 1.0, 2.0, 1.5, 1.25, 1.125, 1.25, 0.1], 4)
-    _expect_stop(attempt, [5.0, 6.0, 4.0, 4.5, 3.0, 3.5, 2.0], 2)
-    _expect_stop(attempt, [2.0, 1.5, 1.0], 2)
-    _expect_stop(attempt, [float(attempt.pick(1, 9))], 2)
+    cases += [
+        _stopping([start + 0.5, start - 1.0, start - 0.5, start - 2.0, start + 1.0], 3),
+        _stopping([3.0, 1.0, 2.0, 1.0, 2.0, 2.0, 2.0, 0.1], 3),
+        _stopping([3.0, 1.0, 2.0, 1.5, 1.25, 1.125, 1.25, 0.1], 4),
+        _stopping([5.0, 6.0, 4.0, 4.5, 3.0, 3.5, 2.0], 2),
+        _stopping([2.0, 1.5, 1.0], 2),
+        _stopping([float(attempt.pick(1, 9))], 2),
+    ]
+    got = attempt(*cases[0][0])
+    pair = isinstance(got, tuple | list) and len(got) == 2
+    attempt.require(pair, "return two numbers: the best epoch and the last")
+
+    def simpler(got: object, _: object) -> None:
+        if alike(got, (1, 1)):
+            say = "already wrong for"
+            probe(
+                attempt,
+                [
+                    (
+                        ([2.0, 1.0], 3),
+                        (2, 2),
+                        f"{say} losses [2, 1]: the second is the best and last",
+                    ),
+                    (
+                        ([1.0, 2.0], 3),
+                        (1, 2),
+                        f"{say} losses [1, 2], patience 3: the list ends first",
+                    ),
+                    (([1.0, 2.0, 3.0], 1), (1, 2), f"{say} losses [1, 2, 3] with patience 1"),
+                ],
+            )
+
+    judge(attempt, cases, otherwise=simpler)
 
 
-def _expect_stop(attempt: Attempt, losses: list[float], patience: int) -> None:
+def _stopping(losses: list[float], patience: int) -> Case:
     best, last = _stop(losses, patience)
     lowest = losses.index(min(losses)) + 1
     say_zero = "count the epochs from 1"
@@ -108,10 +170,13 @@ def _expect_stop(attempt: Attempt, losses: list[float], patience: int) -> None:
         ((best, len(losses)), "training stops before the list ends"),
         (_stop(losses, patience, ties=True), "an equal loss is no new best"),
         (_stop(losses, patience - 1), say_early),
+        *([((best, last), say_early)] if patience == 1 else []),  # a loop that looks later
         (_stop(losses, patience + 1), say_late),
         ((losses[best - 1], last), "return the best epoch's number, not its loss"),
+        ((best, ANYTHING), "the best epoch is right, but not the last one"),
+        ((ANYTHING, last), "the last epoch is right, but not the best one"),
     ]
-    attempt.expect(attempt(losses, patience), (best, last), mistakes)
+    return (losses, patience), (best, last), mistakes
 
 
 def _never_anew(losses: list[float], patience: int) -> tuple[int, int]:
@@ -128,11 +193,11 @@ def _never_anew(losses: list[float], patience: int) -> tuple[int, int]:
 
 
 def _stop(losses: list[float], patience: int, ties: bool = False) -> tuple[int, int]:
-    best = 1
+    best, lowest = 0, math.inf  # 0 while there is no best, as where all losses are nan
     for epoch, loss in enumerate(losses, start=1):
-        if loss < losses[best - 1] or (ties and loss == losses[best - 1]):
-            best = epoch
-        elif epoch - best >= patience:
+        if loss < lowest or (ties and loss == lowest):
+            best, lowest = epoch, loss
+        if epoch - best >= patience:
             return best, epoch
     return best, len(losses)
 
@@ -151,11 +216,18 @@ def _rises(losses: list[float], patience: int) -> tuple[int, int]:
 @exercise
 def worst_mistakes(attempt: Attempt) -> None:
     """Return the positions of the wrong predictions with the highest loss, the worst first."""
-    for pictures, classes, wrong, count in ((30, 5, 9, 4), (12, 3, 4, 7), (25, 10, 8, 8)):
+    cases = []
+    for pictures, classes, wrong, count in (
+        (30, 5, 9, 4),
+        (12, 3, 4, 7),
+        (25, 10, 8, 8),
+        (9, 4, 1, 3),
+    ):
         logits, targets = _some_wrong(attempt, pictures, classes, wrong)
         losses = functional.cross_entropy(logits, targets, reduction="none")
         at = (logits.argmax(dim=1) != targets).nonzero().squeeze(1)
         order = losses[at].argsort(descending=True)
+        above = logits.argmax(dim=1)[at] > targets[at]
         confidence = logits.softmax(dim=1).amax(dim=1)
         by_loss = losses.argsort(descending=True)
         mistakes = [
@@ -165,8 +237,9 @@ def worst_mistakes(attempt: Attempt) -> None:
             (at[order.flip(0)][:count], "the highest loss comes first"),
             (at[order[-count:]], "these are the mildest mistakes; the highest loss comes first"),
             (at[:count], "sort the wrong ones by their loss"),
+            *((at[order][side[order]][:count], _ONE_SIDE) for side in (above, ~above)),
             (at[order], "return at most `count` positions"),
-            (losses[at][order[:count]], "return the positions, not the losses"),
+            (losses[at][order[:count]], _LOSSES),
             (
                 at[confidence[at].argsort(descending=True)][:count],
                 "you ranked by the probability of what was predicted; take the loss",
@@ -176,12 +249,34 @@ def worst_mistakes(attempt: Attempt) -> None:
                 "you ranked by the largest logit; take the loss",
             ),
         ]
-        errors = {"selected index k out of range": "there may be fewer than `count` mistakes"}
-        answer = attempt(logits, targets, count, errors=errors)
-        attempt.expect(answer, at[order[:count]], mistakes)
+        cases.append(((logits, targets, count), at[order[:count]], mistakes))
     logits, targets = _some_wrong(attempt, 6, 4, 0)
     none = torch.empty(0, dtype=torch.int64, device=attempt.device)
-    attempt.expect(attempt(logits, targets, 3), none)
+    cases.append(((logits, targets, 3), none, [(none.float(), _LOSSES)]))
+
+    def what(got: object, inputs: Sequence) -> None:
+        logits, targets, count = inputs
+        if isinstance(got, torch.Tensor) and got.dtype == torch.int64 and got.ndim == 1:
+            wrong = logits.argmax(dim=1) != targets
+            fits = bool(((got >= 0) & (got < len(targets))).all())
+            attempt.require(fits, f"{show(got)} are no positions of {len(targets)} pictures")
+            say = "among them is a right answer: rank the wrong ones only"
+            attempt.require(wrong[got].all(), say)
+            most = min(count, int(wrong.sum()))
+            say = f"of {int(wrong.sum())} mistakes, with count = {count}, you return {len(got)}"
+            attempt.require(len(got) == most, say)
+            attempt.require(len(got.unique()) == most, "a position stands there twice")
+            attempt.require(False, "these are mistakes, but not the costliest, the worst first")
+
+    errors = {
+        "selected index k out of range": "there may be fewer than `count` mistakes",
+        "out of bounds": "places among the wrong ones are no positions among all",
+    }
+    judge(attempt, cases, errors=errors, otherwise=what)
+
+
+_LOSSES = "return the positions, not the losses"
+_ONE_SIDE = "a prediction is wrong below the target as well as above it"
 
 
 def _some_wrong(
@@ -189,14 +284,17 @@ def _some_wrong(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Make logits and targets of pictures, of which so many are classified wrongly.
 
-    Half of the wrong ones are hardly wrong and cost less than the unsure right ones; of the others
-    the costlier ones are less sure of what they predict.
+    Some of the wrong ones are taken for a lower class, and some for a higher one. Half of them are
+    hardly wrong and cost less than the unsure right ones; of the others the costlier ones are less
+    sure of what they predict.
     """
     targets = torch.randint(classes, (pictures,), generator=attempt.generator)
     logits = 0.01 * torch.rand(pictures, classes, generator=attempt.generator)
     gaps = torch.rand(pictures, generator=attempt.generator)
+    targets[:wrong] = 1 + torch.randint(classes - 2, (wrong,), generator=attempt.generator)
     for row, target in enumerate(targets.tolist()):
-        other, third = (target + 1) % classes, (target + 2) % classes
+        other = target + (1, -1)[row // 2 % 2 if row < wrong // 2 else row % 2]
+        third = 2 * target - other
         if row >= wrong:
             unsure = row < wrong + 4
             logits[row, target] += 0.1 if unsure else 3 + gaps[row]

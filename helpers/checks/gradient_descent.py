@@ -12,7 +12,7 @@ from helpers.checks.attempt import Attempt, exercise
 def descend_once(attempt: Attempt) -> None:
     """Return the weight after one step of gradient descent on the mean squared error."""
     dtypes = [torch.float32] if attempt.device.type == "mps" else [torch.float32, torch.float64]
-    for n in (attempt.pick(5, 30), 1, 4):
+    for n in (2 * attempt.pick(3, 15) + 1, 1, 4):  # odd: a quarter of it is nobody's factor
         for dtype in dtypes:
             inputs, noise = attempt.randn(n, dtype=dtype) + 2, attempt.randn(n, dtype=dtype)
             weight, lr = attempt.randn(1, dtype=dtype)[0] - 3, attempt.pick(1, 9) / 97
@@ -44,7 +44,31 @@ def descend_once(attempt: Attempt) -> None:
                     "one weight has one gradient: average over the readings",
                 ),
             ]
-            attempt.expect(attempt(weight, inputs, targets, lr), weight - lr * gradient, mistakes)
+            mistakes += [
+                (
+                    weight - lr * (misses**2).mean(),
+                    "that is the error itself times lr, no gradient",
+                ),
+                (weight - lr * lr * gradient, "the learning rate counts once: lr * gradient"),
+                (weight, "the weight has not moved"),
+                (
+                    weight - lr * (2 * (weight * inputs + targets) * inputs).mean(),
+                    "a miss is weight * input - target",
+                ),
+            ]
+            right = weight - lr * gradient
+            got = attempt(weight, inputs, targets, lr)
+            attempt.recognise(got, right, mistakes)
+            if isinstance(got, torch.Tensor) and got.dtype == right.dtype:
+                say = f"one weight has shape (); yours has shape {tuple(got.shape)}"
+                attempt.require(got.ndim == 0, say)
+                step, wanted = (got - weight).item(), (right - weight).item()
+                attempt.require(
+                    math.isclose(step, wanted, rel_tol=0.01, abs_tol=1e-4),
+                    f"the weight moves by -lr * gradient, {wanted:.4g}, and yours by {step:.4g}; "
+                    "the gradient is the average of 2 * (weight * input - target) * input",
+                )
+            attempt.expect(got, right)
 
 
 @exercise
@@ -103,7 +127,33 @@ def momentum_path(attempt: Attempt) -> None:
                 "the slope of c / 2 * w**2 is c * w: no half",
             ),
         ]
-        attempt.expect(attempt(*given), path, mistakes)
+        mistakes += [
+            (
+                _momentum(start, curvature * lr, lr, factor, steps),
+                "the learning rate counts twice; it belongs to the step, not to the velocity",
+            ),
+            (
+                _momentum(start, curvature / lr, lr, factor, steps),
+                "the learning rate is missing: the weight moves by lr * velocity",
+            ),
+            (_momentum(start, -curvature, lr, factor, steps), "the slope is curvature * weight"),
+        ]
+        got = attempt(*given)
+        attempt.recognise(got, path, mistakes)
+        if isinstance(got, list) and all(isinstance(weight, float) for weight in got):
+            say = f"{steps} steps visit {steps + 1} weights; your list holds {len(got)}"
+            attempt.require(len(got) == len(path), say)
+            for place, (own, known) in enumerate(zip(got, path, strict=True)):
+                if place < 2:
+                    first = f"first step leads to start - lr * curvature * start, {known:.4g}"
+                    say = ("the path begins at start", f"the {first}; yours to {own:.4g}")[place]
+                else:
+                    say = (
+                        f"the first {place} weights are right, but not the next: the velocity "
+                        "becomes factor * velocity + curvature * weight, with the weight as it is"
+                    )
+                attempt.require(math.isclose(own, known, rel_tol=1e-4, abs_tol=1e-5), say)
+        attempt.expect(got, path)
 
 
 def _momentum(
@@ -187,13 +237,54 @@ def warmup_cosine(attempt: Attempt) -> None:
             (rates(fall=lambda share: 1 - share), "your rate falls along a line, not a cosine"),
         ]
         attempt.recognise(got, rates(), mistakes)
+        _look_at_rates(attempt, got, rates(), warmup, peak)
         for step, rate in enumerate(rates()):
             attempt.expect(attempt(step, warmup, total, peak), rate)
+
+
+def _look_at_rates(
+    attempt: Attempt, got: list, right: list[float], warmup: int, peak: float
+) -> None:
+    """Say whether the rise or the fall is wrong, and where."""
+    if not all(isinstance(rate, int | float) for rate in got):
+        return
+    total = len(right) - 1
+    wrong = [
+        step
+        for step, (own, known) in enumerate(zip(got, right, strict=True))
+        if not math.isclose(own, known, rel_tol=1e-4, abs_tol=1e-5)
+    ]
+    sizes = f"with warmup_steps {warmup}, total_steps {total} and peak {peak:.4g}"
+    rise = "the rate is peak * (step + 1) / warmup_steps"
+    if wrong and wrong[-1] < warmup:
+        say = f"after the warm-up all is right, but not at step {wrong[0]}, {sizes}: there {rise}"
+        attempt.require(False, say)
+    if wrong and wrong[0] < warmup:
+        say = f"warm-up and fall are wrong; begin with the warm-up, {sizes}: there {rise}"
+        attempt.require(False, say)
+    for step, what in ((warmup, "begins at peak"), (total, "ends at 0")):
+        attempt.require(
+            step not in wrong,
+            f"the warm-up is right, but the fall {what}, at step {step} {sizes}; yours has "
+            f"{got[step]:.4g} there",
+        )
+    attempt.require(
+        not wrong,
+        "the fall begins and ends rightly, but is wrong between: half a cosine is peak * "
+        "(1 + cos(pi * share)) / 2, with share (step - warmup_steps) / (total_steps - "
+        "warmup_steps)",
+    )
 
 
 @exercise
 def adam_changes(attempt: Attempt) -> None:
     """Return what Adam subtracts at each step, given the gradients, one row a step."""
+    errors = {
+        "must be Tensor, not": "torch.stack takes the list of changes, one tensor a step",
+        "expected a non-empty list": "no change was noted: append one for each step",
+        "has no attribute 'sqrt'": "the average of squares has a gradient in it: it is a tensor",
+        "division by zero": "step 1 comes first: 1 - 0.9**0 is 0",
+    }
     for steps, parameters in ((attempt.pick(3, 8), 3), (1, 2), (5, 1), (4, 4)):
         scale = 10.0 ** torch.tensor([-8.0, 0.0, 2.0, -1.0])[:parameters].to(attempt.device)
         gradients = (attempt.randn(steps, parameters) + 0.5) * scale
@@ -240,7 +331,27 @@ def adam_changes(attempt: Attempt) -> None:
             (right[-1], "return the change of every step, not only of the last"),
             (-right.cumsum(0), "that is where the parameters are; return each step's change"),
         ]
-        attempt.expect(attempt(gradients, lr), right, mistakes)
+        got = attempt(gradients, lr, errors=errors)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor) and got.dtype == right.dtype:
+            shape = tuple(got.shape)
+            say = f"one row a step, one column a parameter: {tuple(right.shape)}; yours is {shape}"
+            attempt.require(got.shape == right.shape, say)
+            same = torch.isclose(got, right, rtol=1e-4, atol=1e-5)
+            say = "only where gradients are tiny it is wrong: eps, 1e-8, is added to the root"
+            attempt.require(same.all() or not (same[:, 1:].all() and parameters > 1), say)
+            say = (
+                "the first step is wrong: there both corrected averages are the gradient and its "
+                "square, so that the change is lr * gradient / (|gradient| + eps)"
+            )
+            attempt.require(same[0].all(), say)
+            attempt.require(
+                same.all(),
+                "the first step is right, but not all after it: mean becomes 0.9 * mean + 0.1 * "
+                "gradient, square 0.999 * square + 0.001 * gradient**2, and step n divides by "
+                "1 - 0.9**n and 1 - 0.999**n",
+            )
+        attempt.expect(got, right)
 
 
 def _adam(
@@ -297,4 +408,12 @@ def largest_stable_lr(attempt: Attempt) -> None:
         if sign < 0:
             half_turn = "try directions up to 180 degrees, not only up to 90"
             mistakes.insert(0, (2 / max(square, 2.0), half_turn))
-        attempt.expect(attempt(inputs), 2 / steep, mistakes)
+        got = attempt(inputs)
+        attempt.recognise(got, 2 / steep, mistakes)
+        if isinstance(got, float):
+            attempt.require(
+                math.isclose(got, 2 / steep, rel_tol=1e-3),
+                f"your limit is {got * steep / 2:.4g} times the right one, 2 / curvature; the "
+                f"curvatures lie between {gentle:.4g} and {steep:.4g}",
+            )
+        attempt.expect(got, 2 / steep)

@@ -23,7 +23,18 @@ def average_loss(attempt: Attempt) -> None:
             (means[:-1].mean(), "you left out the last batch; it counts, by its size"),
             ((total / count).item(), "return a tensor of shape (), not a Python number"),
         ]
-        attempt.expect(attempt(means, sizes), total / count, mistakes)
+        mistakes.append((count / total, "the wrong way up: the sum of losses by the examples"))
+        got, right = attempt(means, sizes), total / count
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor):
+            say = f"the mean is one number, shape (); yours has shape {tuple(got.shape)}"
+            attempt.require(got.ndim == 0, say)
+            attempt.require(
+                torch.isclose(got.float(), right, rtol=1e-4, atol=1e-5),
+                f"{count} examples have losses that add up to {total:.4g}: {right:.4g} on average, "
+                f"not {got:.4g}",
+            )
+        attempt.expect(got, right)
 
 
 @exercise
@@ -67,7 +78,17 @@ def standardise(attempt: Attempt) -> None:
         if features == others:
             across = (inputs - inputs.mean(dim=1, keepdim=True)) / inputs.std(dim=1, keepdim=True)
             mistakes.append((across, "you scaled each patient; scale each feature"))
-        attempt.expect(got, right, mistakes)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor) and got.dtype == right.dtype:
+            shape = tuple(got.shape)
+            say = f"the inputs keep their shape, {tuple(right.shape)}; yours has {shape}"
+            attempt.require(got.shape == right.shape, say)
+            place = f"{inputs[0, 0]:.4g} in feature 0, whose training mean is {mean[0]:.4g} and "
+            attempt.require(
+                torch.isclose(got[0, 0], right[0, 0], rtol=1e-3, atol=1e-4),
+                f"{place}deviation {std[0]:.4g}, becomes {right[0, 0]:.4g}; yours {got[0, 0]:.4g}",
+            )
+        attempt.expect(got, right)
 
 
 _ROW_ERRORS = {
@@ -111,7 +132,26 @@ def r_squared(attempt: Attempt) -> None:
             (right.reshape(1), "return shape (): one number without a dimension"),
             (right.item(), "return a tensor of shape (), not a Python number"),
         ]
-        attempt.expect(attempt(predictions, targets), right, mistakes)
+        mistakes += [
+            (spread / left, "the wrong way up, and to be subtracted from 1"),
+            (1 - spread / left, "the wrong way up: what is left, by the spread of the targets"),
+            (1 + left / spread, "subtract the share that is left from 1"),
+            (left / spread - 1, "subtract the share that is left from 1, not 1 from it"),
+            (1 - left * spread, "divide by the spread of the targets"),
+            (1 - left, "divide what is left by the spread of the targets"),
+        ]
+        got = attempt(predictions, targets)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor):
+            say = f"R² is one number, shape (); yours has shape {tuple(got.shape)}"
+            attempt.require(got.ndim == 0, say)
+            attempt.require(
+                torch.isclose(got.float(), right, rtol=1e-3, atol=1e-4),
+                f"the residuals' squares add up to {left:.4g}, those of the targets' distances "
+                f"from their mean to {spread:.4g}: R² is 1 minus the first by the second, "
+                f"{right:.4g}; yours is {got:.4g}",
+            )
+        attempt.expect(got, right)
 
 
 class _Restless(nn.Module):
@@ -207,7 +247,23 @@ def closed_form(attempt: Attempt) -> None:
             ((solution[:-1, 0], solution[-1]), wide),
             ((right[0], right[1].item()), "return the bias as a tensor of shape ()"),
         ]
-        attempt.expect(got, right, mistakes)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, tuple | list) and len(got) == 2:
+            tensors = all(isinstance(part, torch.Tensor) for part in got)
+            attempt.require(tensors, "weights and bias are two tensors")
+            for own, known, what in zip(got, right, ("weights", "bias"), strict=True):
+                shape = tuple(known.shape)
+                say = f"the {what} should have shape {shape}; yours has {tuple(own.shape)}"
+                attempt.require(own.shape == known.shape, say)
+            if {part.dtype for part in got} == {torch.float64}:
+                error = ((inputs @ got[0] + got[1] - targets) ** 2).sum()
+                least = ((inputs @ right[0] + right[1] - targets) ** 2).sum()
+                attempt.require(
+                    torch.isclose(error, least, rtol=1e-4),
+                    f"the squared errors of your answer add up to {error:.4g}; the least possible "
+                    f"is {least:.4g}: `lstsq` finds it for the inputs and a column of ones",
+                )
+        attempt.expect(got, right)
 
 
 _CLOSED_ERRORS = {

@@ -1,16 +1,20 @@
 """Checks for the exercises of lesson 05, logistic regression."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import ANYTHING
+from helpers.checks.judge import Case, Watch, alike, judge, probe
 
 
 @exercise
 def precision_and_recall(attempt: Attempt) -> None:
     """Return precision and recall at a threshold as floats, 0.0 where nobody is counted."""
+    cases = []
     for threshold in (0.5, 0.25, 0.75):
         cut = math.log(threshold / (1 - threshold))  # the logit of the threshold
         sizes = attempt.pick(9, 14), attempt.pick(3, 5), attempt.pick(6, 8), attempt.pick(15, 20)
@@ -25,16 +29,19 @@ def precision_and_recall(attempt: Attempt) -> None:
         targets = torch.zeros_like(near)
         targets[:found] = targets[found + alarms : found + alarms + missed] = 1
         order = torch.randperm(sum(sizes), generator=attempt.generator).to(attempt.device)
-        _expect_rates(attempt, logits[order], targets[order], threshold)
+        cases.append(_rates_case(logits[order], targets[order], threshold))
     logits, targets = 1 + attempt.randn(9).sigmoid(), torch.zeros(9, device=attempt.device)
+    few, one = targets.clone(), targets.clone()
+    few[:3] = one[:1] = 1  # of three one is found: no rounding is right, no divisor but 1 and 3
+    for flagged, ill in ((one, few), (few, one), (one, one)):
+        cases.append(_rates_case(torch.where(flagged == 1, logits, -logits), ill, 0.5))
     targets[: attempt.pick(3, 6)] = 1
     for scores, truth in ((-logits, targets), (logits, 0 * targets), (-logits, 0 * targets)):
-        _expect_rates(attempt, scores, truth, 0.5)
+        cases.append(_rates_case(scores, truth, 0.5))
+    judge(attempt, cases, errors=_RATES_ERRORS)
 
 
-def _expect_rates(
-    attempt: Attempt, logits: torch.Tensor, targets: torch.Tensor, threshold: float
-) -> None:
+def _rates_case(logits: torch.Tensor, targets: torch.Tensor, threshold: float) -> Case:
     ill = targets == 1
 
     def rates(flagged: torch.Tensor, nothing: float = 0.0) -> tuple[float, float]:
@@ -46,35 +53,59 @@ def _expect_rates(
     probabilities = logits.sigmoid()
     flagged = probabilities >= threshold
     expected, undefined = rates(flagged), rates(flagged, math.nan)
+    found = int((flagged & ill).sum())
+    by_two = found / max(int(flagged.sum()), 2), found / max(int(ill.sum()), 2)
+    say_nan = "0 divided by 0 is nan; where nobody is counted, return 0.0"
+    say_logits = "you held the logits against the threshold; it is meant for probabilities"
+    say_below = "you flagged those below the threshold"
+    say_healthy = "the ill ones are those whose targets are 1"
+    say_two = "where one patient is counted, divide by 1, not by 2"
+    healthy, flagged_healthy = (targets == 0), int((flagged & (targets == 0)).sum())
+    turned = (
+        flagged_healthy / max(int(flagged.sum()), 1),
+        flagged_healthy / max(int(healthy.sum()), 1),
+    )
     mistakes = [
         (expected[::-1], "precision comes first, then recall"),
-        (
-            rates(logits >= threshold),
-            "you held the logits against the threshold; it is meant for probabilities",
-        ),
-        (
-            rates(logits > threshold),
-            "you held the logits against the threshold; it is meant for probabilities",
-        ),
+        (rates(logits >= threshold), say_logits),
+        (rates(logits > threshold), say_logits),
         (rates(logits >= 0), "you flagged from a half; take the threshold that is given"),
         (rates(probabilities > threshold), "a probability equal to the threshold is flagged too"),
-        (undefined, "0 divided by 0 is nan; where nobody is counted, return 0.0"),
-        (undefined[::-1], "0 divided by 0 is nan; where nobody is counted, return 0.0"),
+        (rates(probabilities < threshold), say_below),
+        (rates(probabilities <= threshold), say_below),
+        (turned, say_healthy),
+        (undefined, say_nan),
+        (undefined[::-1], say_nan),
         (rates(flagged, 1.0), "where nobody is counted, return 0.0, not 1.0"),
+        *((two, say_two) for two in (by_two, (by_two[0], expected[1]), (expected[0], by_two[1]))),
+        (tuple(100 * rate for rate in expected), "return shares from 0 to 1, not in percent"),
         (
             ((flagged == ill).float().mean().item(), expected[1]),
             "the first number is the accuracy; precision looks at the flagged alone",
         ),
+        (
+            (expected[0], ANYTHING),
+            "the first is right, but recall is not: of the ill, the share that is flagged",
+        ),
+        (
+            (ANYTHING, expected[1]),
+            "recall is right, but precision is not: of the flagged, the share that is ill",
+        ),
     ]
-    attempt.expect(attempt(logits, targets, threshold, errors=_BY_ZERO), expected, mistakes)
+    return (logits, targets, threshold), expected, mistakes
 
 
-_BY_ZERO = {"division by zero": "somebody has to be counted before you divide; else return 0.0"}
+_RATES_ERRORS = {
+    "division by zero": "somebody has to be counted before you divide; else return 0.0",
+    "cannot be converted to Scalar": "item() takes one number; count first, with sum()",
+    "bitwise_and": "& joins masks: compare both with something first",
+}
 
 
 @exercise
 def auc_by_pairs(attempt: Attempt) -> None:
     """Return the share of (ill, healthy) pairs in the right order, a tie counting a half."""
+    cases = []
     for ill, healthy in ((12, 9), (7, 7), (1, 5), (6, 1)):
         above, below = attempt.randint(-2, 5, (ill,)), attempt.randint(-4, 3, (healthy,))
         below[0] = above[0]  # at least one tie
@@ -92,6 +123,8 @@ def auc_by_pairs(attempt: Attempt) -> None:
         mistakes = [
             (wins.mean().item(), "a tie counts a half; you counted it as 0"),
             ((wins + ties).mean().item(), "a tie counts a half; you counted it as 1"),
+            (100 * area, "return a share from 0 to 1, not in percent"),
+            *((round(area, digits), "do not round the share") for digits in (1, 2, 3)),
             (1 - area, "the ill one is to have the higher score; you turned the pairs round"),
             ((wins + ties / 2).sum().item(), "divide by the number of pairs"),
             (
@@ -107,12 +140,31 @@ def auc_by_pairs(attempt: Attempt) -> None:
             half = (high > low).float() + (high == low).float() / 2
             say = "you paired each ill patient with one healthy patient only, not with every one"
             mistakes.append((half.mean().item(), say))
-        attempt.expect(attempt(scores, targets, errors=_UNPAIRED), area, mistakes)
+        cases.append(((scores, targets), area, mistakes))
+
+    def simpler(got: object, _: object) -> None:
+        if not alike(got, 0.5):
+            return
+        attempt.require(got == got, "nan: the mean of no pairs at all")
+        pair = torch.tensor([1.0, 0.0], device=attempt.device)
+        one = "already wrong for one ill patient with the"
+        probe(
+            attempt,
+            [
+                ((pair + 2, pair), 1.0, f"{one} higher score and one healthy: that pair counts 1"),
+                ((2 - pair, pair), 0.0, f"{one} lower score and one healthy: that pair counts 0"),
+                ((0 * pair, pair), 0.5, f"{one} same score as one healthy: that pair counts 0.5"),
+                ((0 * pair - 3, pair), 0.5, f"{one} same, negative score as one healthy"),
+            ],
+        )
+
+    judge(attempt, cases, errors=_UNPAIRED, rtol=1e-5, otherwise=simpler)
 
 
 _UNPAIRED = {
     "must match the size of tensor": "each ill patient meets every healthy one; which shapes make "
     "that?",
+    "cannot be converted to Scalar": "item() takes one number; take the mean over the pairs first",
 }
 
 
@@ -124,22 +176,29 @@ def cheapest_threshold(attempt: Attempt) -> None:
         ("hhihhhihihiii", 10, 1),
         ("hhihhhihihihii", 1, 3),  # in random order
         ("hhhihhiii", 2, 1),  # two thresholds cost the same
+        ("hhhihhiii", 2, 1),  # in ascending order
         ("hihhihh", 1, 20),  # cheapest is to flag nobody
         ("hi", 1, 1),
+        ("h", 1, 1),
+        ("i", 1, 1),
         ("ih", 7, 1),
         ("hhhhh", 5, 1),  # nobody is ill
     ]
-    for pattern, miss_cost, alarm_cost in cases:
+    asked = []
+    for number, (pattern, miss_cost, alarm_cost) in enumerate(cases):
         gaps = 0.2 + attempt.randn(len(pattern) + 1).sigmoid()
         ascending = gaps.cumsum(0)[:-1] / gaps.sum()
         probabilities = ascending.flip(0)  # descending, so that the first is not the lowest
         targets = torch.tensor([float(who == "i") for who in pattern[::-1]]).to(attempt.device)
+        if number == 3:
+            probabilities, targets = probabilities.flip(0), targets.flip(0)
         if len(pattern) == 14:
             order = torch.randperm(len(pattern), generator=attempt.generator).to(attempt.device)
             probabilities, targets = probabilities[order], targets[order]
         given = (probabilities, targets, miss_cost, alarm_cost)
         options, costs = _options(*given)
-        best = options[costs == costs.min()].min().item()
+        tied = options[costs == costs.min()]
+        best = tied.min().item()
         low = costs[:-1].min()
         swapped = _options(probabilities, targets, alarm_cost, miss_cost)[1]
         even = _options(probabilities, targets, 1, 1)[1]
@@ -147,8 +206,9 @@ def cheapest_threshold(attempt: Attempt) -> None:
         say_tie = "several cost the same; of these return the lowest"
         say_swap = "you swapped the two costs: clearing an ill patient costs `miss_cost`"
         mistakes = [
-            (options[costs.argmin()].item(), say_tie),
-            (options[costs == costs.min()].max().item(), say_tie),
+            (tied[0].item(), say_tie),
+            (tied[-1].item(), say_tie),
+            (tied.max().item(), say_tie),
             (options[swapped == swapped.min()].min().item(), say_swap),
             (options[swapped.argmin()].item(), say_swap),
             (float(costs.min()), "that is the lowest cost; return the threshold that has it"),
@@ -168,7 +228,32 @@ def cheapest_threshold(attempt: Attempt) -> None:
                 "you counted the errors; weigh them by their costs",
             ),
         ]
-        attempt.expect(attempt(*given), best, mistakes)
+        asked.append((given, best, mistakes))
+
+    def dearer(got: object, inputs: Sequence) -> None:
+        if isinstance(got, float):
+            options, costs = _options(*inputs)
+            place = (options - got).abs().argmin()
+            listed = abs(float(options[place]) - got) <= 1e-6
+            say = f"{got:.4g} is none of the probabilities, and not 2.0: try just these"
+            attempt.require(listed, say)
+            say = f"{got:.4g} costs {float(costs[place]):g} where somebody costs {inputs[2:]}"
+            say += f" missed, alarmed; but a cheaper one is there, {float(costs.min()):g}"
+            attempt.require(False, say)
+
+    judge(attempt, asked, errors=_MASKS, otherwise=dearer)
+
+
+_OVER_PATIENTS = "a mask of the thresholds has one place for each: sum the costs over the patients"
+_MASKS = {
+    "must match the size": "every patient meets every threshold; which shapes make that?",
+    "The shape of the mask": _OVER_PATIENTS,
+    "too many indices": _OVER_PATIENTS,
+    "Expected reduction dim": "no threshold is left; which have a cost of costs.min()?",
+    "cannot be converted to Scalar": "item() takes one number; several may cost the same",
+    "bitwise_and": "& joins masks: compare both with something first",
+    "operator.invert": "~ turns a mask round: compare with something first",
+}
 
 
 def _options(
@@ -195,13 +280,16 @@ def weighted_bce(attempt: Attempt) -> None:
         targets = (place % 3 == 0).to(dtype)
         logits = scale * (0.3 + attempt.randn(size, dtype=dtype).abs()) * (-1) ** place
         weight = attempt.pick(3, 12) + 0.5
-        got = attempt(logits, targets, weight)
+        with Watch() as watch:
+            got = attempt(logits, targets, weight)
+        own = "binary_cross_entropy_with_logits" in watch.called
+        attempt.require(not own, "torch's own loss does it for you; write the formula out")
         _expect_loss(attempt, got, logits, targets, weight, large=scale > 10)
     logits = torch.cat([logits, torch.zeros_like(logits[:2])])  # one of either class at 0
     targets = torch.cat([targets, torch.tensor([0.0, 1.0]).to(targets)])
     leaf = logits.clone().requires_grad_()
     with torch.enable_grad():
-        loss = attempt.function(leaf, targets, weight)
+        loss = attempt.run(leaf, targets, weight)
     attempt.require(loss.requires_grad, "your loss carries no gradient, so nobody can train on it")
     (gradient,) = torch.autograd.grad(loss, leaf)
     factor = torch.where(targets == 1, weight, 1.0)
@@ -239,6 +327,9 @@ def _expect_loss(
         ),
         (-expected, "the sign is wrong: a loss is never negative"),
     ]
+    attempt.require(
+        not isinstance(got, float), "return a tensor, as gradients have to pass: no item()"
+    )
     if large and isinstance(got, torch.Tensor) and got.shape == ():
         finite = bool(got.isfinite())
         say = "a probability rounds to 0 or 1 there, or an exponential overflows"
@@ -246,4 +337,33 @@ def _expect_loss(
         close = torch.allclose(got, expected, rtol=1e-3)
         say = "right for small logits; for large ones the loss is cut off instead of computed"
         attempt.require(close, say)
+    if alike(got, expected) and not torch.allclose(got, expected, rtol=1e-4, atol=1e-5):
+        attempt.recognise(got, expected, mistakes)
+        one, benign = logits[:1] * 0 + 0.5, functional.softplus(logits[0] * 0 + 0.5)
+        malignant, alone = functional.softplus(logits[0] * 0 - 0.5), "already wrong for one"
+        probe(
+            attempt,
+            [
+                (
+                    (one, one * 0, weight),
+                    benign,
+                    f"{alone} benign patient with logit 0.5: {_BENIGN}",
+                ),
+                ((one, one * 0 + 1, 1.0), malignant, f"{alone} malignant patient: {_MALIGNANT}"),
+                (
+                    (one, one * 0 + 1, weight),
+                    weight * malignant,
+                    f"{alone} malignant patient with a `pos_weight`: {_MALIGNANT}",
+                ),
+                (
+                    (one.repeat(4), one.repeat(4) * 0, weight),
+                    benign,
+                    "right for one patient alone, but not for four that are alike: take the mean",
+                ),
+            ],
+        )
     attempt.expect(got, expected, mistakes)
+
+
+_BENIGN = "that is -log(1 - sigmoid(logit))"
+_MALIGNANT = "that is -log(sigmoid(logit)), `pos_weight` times"

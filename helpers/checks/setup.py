@@ -6,6 +6,8 @@ from itertools import pairwise
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.clues import with_clues
+from helpers.checks.judge import judge
 
 STEPS = ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
 
@@ -25,13 +27,21 @@ def double(attempt: Attempt) -> None:
             (abs(number) * 2, "a negative number stays negative when it is doubled"),
             (int(number) * 2, "you cut off what comes after the decimal point"),
             (str(number) * 2, "you doubled a text; keep the number a number"),
+            (number, "that is the number itself; double it"),
+            (-2 * number, "the sign is turned; twice a number has the number's sign"),
         ]
-        attempt.expect(attempt(number), number * 2, mistakes)
+        got = attempt(number)
+        attempt.recognise(got, number * 2, mistakes)
+        if isinstance(got, int | float) and got != number * 2:
+            say = f"twice {number} is {number * 2}, and yours is {got}"
+            attempt.require(False, say)
+        attempt.expect(got, number * 2)
 
 
 @exercise
 def count_parameters(attempt: Attempt) -> None:
     """Return how many parameters a network with layers of these sizes has."""
+    cases = []
     for layers in (3, 4, 2, 5):
         while True:
             sizes = [4 + size for size in _shuffled(attempt, list(range(2 * layers)))[:layers]]
@@ -40,7 +50,19 @@ def count_parameters(attempt: Attempt) -> None:
             apart = all(says.setdefault(wrong, say) == say for wrong, say in mistakes)
             if apart or layers == 2:
                 break
-        attempt.expect(attempt(sizes), right, mistakes)
+        cases.append(((sizes,), right, mistakes))
+    clues = [
+        (
+            lambda _, got, right: type(got) is float and got == right,
+            "return a whole number, an int",
+        ),
+        (
+            lambda _, got, __: isinstance(got, int | float),
+            "each circle after the input has a line from each circle before it, and a number of "
+            "its own; your numbers are others",
+        ),
+    ]
+    judge(attempt, with_clues(attempt, cases, clues))
 
 
 def _count(sizes: list[int]) -> int:
@@ -87,7 +109,22 @@ def order_steps(attempt: Attempt) -> None:
         ]
         got = attempt(shuffled)
         attempt.require(not isinstance(got, set), "a set has no order; return a list")
-        attempt.expect(got, right, mistakes)
+        attempt.recognise(got, right, mistakes)
+        attempt.require(isinstance(got, list), f"return a list, not {_a(got)}")
+        say = "give back each step that came in, once, and no other"
+        attempt.require(sorted(map(str, got)) == sorted(right), f"{say}; yours are {got}")
+        first, second = next(
+            ((a, b) for a, b in pairwise(got) if STEPS.index(a) > STEPS.index(b)), ("", "")
+        )
+        say = f"{first!r} stands before {second!r}, but comes after it in the workflow"
+        attempt.require(not first, say)
+        attempt.expect(got, right)
+
+
+def _a(value: object) -> str:
+    """Name the kind of a value, as in "an int"."""
+    kind = type(value).__name__
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 @exercise
@@ -98,7 +135,7 @@ def baseline_score(attempt: Attempt) -> None:
     # the most common label stands second, last and first by its size or in the alphabet, and half
     # of the training labels it never is
     cases = [(words, 1), (digits, 3), (["maybe", "no", "perhaps", "yes"], 0), (digits, 2)]
-    for labels, place in cases:
+    for labels, place, hits in [*((*case, 4) for case in cases), (words, 2, 0)]:
         common = labels[place]
         other = _shuffled(attempt, [label for label in labels[1:-1] if label != common])[0]
         rest = [label for label in labels if label not in (common, other)]
@@ -107,12 +144,16 @@ def baseline_score(attempt: Attempt) -> None:
         train = [common] * most + [other] * (most - 2) + [middle] * (most - 4) + [rare]
         train = [rare, *_shuffled(attempt, train), middle]
         # no two labels are as common in the test, and together with train another one wins
-        counts = {other: attempt.pick(15, 19), common: 4, rare: 2, middle: 6}
+        counts = {other: attempt.pick(15, 19), common: hits, rare: 2, middle: 6}
         test = _shuffled(attempt, [label for label in labels for _ in range(counts[label])])
-        right = 4 / len(test)
+        right = hits / len(test)
         mistakes = [
             (
-                counts[other] / len(test),
+                right if hits else counts[other] / len(test),
+                "the most common training label need not occur in the test at all; the share is 0",
+            ),
+            (
+                counts[other] / len(test) if hits else right,
                 "you looked for the most common label among the test labels, which you may not see",
             ),
             (train.count(common) / len(train), "you scored it on the training labels"),
@@ -121,11 +162,19 @@ def baseline_score(attempt: Attempt) -> None:
                 for label in rest
             ),
             (common, "that is the label itself; return the share of test labels that equal it"),
-            (4, "that is how many are right; divide by how many there are"),
+            (hits, "that is how many are right; divide by how many there are"),
             (100 * right, "return a share between 0 and 1, not a percentage"),
             (1 / 4, "that is what guessing at random gives; count the most common label instead"),
             (0.0, "that is 0: use / and not //; and count with .count, == compares a whole list"),
             (1 - right, "that is the share of wrong answers"),
-            (4 / len(train), "divide by the number of test labels"),
+            (hits / len(train), "divide by the number of test labels"),
         ]
-        attempt.expect(attempt(train, test), right, mistakes)
+        got = attempt(train, test)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, int | float):
+            attempt.require(
+                math.isclose(got, right, rel_tol=1e-4),
+                f"{common!r} is the most common training label; {hits} of {len(test)} test labels "
+                f"equal it: {right:.4g}, not {got:.4g}",
+            )
+        attempt.expect(got, right)

@@ -1,16 +1,21 @@
 """Checks for the exercises of lesson 08, softmax and cross-entropy."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import difference
+from helpers.checks.judge import Watch, alike, probe
 
 
 @exercise
 def stable_log_softmax(attempt: Attempt) -> None:
     """Return the log-softmax over the classes, (batch, classes), finite for logits of ±1000."""
+    watch, called = Watch(), set()
     for shape, scale, dtype in (
         ((4, 3), 2, torch.float32),
         ((3, 3), 2, torch.float32),
@@ -22,13 +27,18 @@ def stable_log_softmax(attempt: Attempt) -> None:
             logits[0] += 1000
             logits[1] -= 1000
             logits[2, 1] = logits[2, 0] + 1000
-        got = attempt(logits, errors=_NO_ROOM)
+        with watch:
+            got = attempt(logits, errors=_NO_ROOM)
+        called |= watch.called
         expected, whole = functional.log_softmax(logits, dim=1), logits - logits.max()
         shifted = logits - logits.max(dim=1, keepdim=True).values
         mistakes = [
             (functional.log_softmax(logits, dim=0), _OVER_EXAMPLES),
             (whole - whole.exp().sum(1, keepdim=True).log(), _ONE_MAXIMUM),
-            (torch.softmax(logits, dim=1), "that is the softmax; its logarithm is asked for"),
+            (
+                shifted.exp() / shifted.exp().sum(1, keepdim=True),
+                "that is the softmax; its logarithm is asked for",
+            ),
             (-expected, "the sign is wrong: a probability's logarithm is never above 0"),
             (shifted, "you subtracted the maximum only; the log of the sum is missing"),
             (shifted - logits.exp().sum(1, keepdim=True).log(), _TWO_SHIFTS),
@@ -37,14 +47,36 @@ def stable_log_softmax(attempt: Attempt) -> None:
         if scale == 300 and isinstance(got, torch.Tensor) and not bool(got.isfinite().all()):
             attempt.recognise(got, expected, mistakes[1:2])
             attempt.require(False, _NOT_FINITE)
+        if alike(got, expected) and difference(got, expected, 1e-4):
+            attempt.recognise(got, expected, mistakes)
+            one = torch.zeros_like(logits[:1, :2])
+            say = "already wrong for the one row"
+            probe(
+                attempt,
+                [
+                    ((one,), one - math.log(2), f"{say} [0, 0]: both are -log 2"),
+                    ((one - 3,), one - math.log(2), f"{say} [-3, -3]: both are -log 2"),
+                    (
+                        (one.repeat(3, 1),),
+                        one.repeat(3, 1) - math.log(2),
+                        "right for a row alone, but not for three rows [0, 0]",
+                    ),
+                ],
+            )
         attempt.expect(got, expected, mistakes)
+    own = {"softmax", "log_softmax", "logsumexp", "cross_entropy"} & called
+    say = "write it with maximum, exponential, sum and logarithm, without torch's "
+    attempt.require(not own, say + " and ".join(sorted(own)))
 
 
 _OVER_EXAMPLES = "the examples compete with each other; the classes of one row should"
 _ONE_MAXIMUM = "you took one maximum for the whole batch; each row needs its own"
 _TWO_SHIFTS = "you shifted in one place and not in the other"
 _NOT_FINITE = "right for small logits; for ±1000 an exponential overflows, or a 0 meets a logarithm"
-_NO_ROOM = {"must match the size of tensor": "keep a place for the classes: keepdim=True"}
+_NO_ROOM = {
+    "Dimension out of range": "logits have the dimensions 0, the examples, and 1, the classes",
+    "must match the size of tensor": "keep a place for the classes: keepdim=True",
+}
 
 
 @exercise
@@ -57,6 +89,9 @@ def loss_and_confidence(attempt: Attempt) -> None:
         ((6, 2), torch.float32),
     ):
         logits = 2 * attempt.randn(batch, classes, dtype=dtype)
+        if batch == 6:  # rows far apart, and far from 0
+            logits[0] += 1000
+            logits[1] -= 1000
         targets = attempt.randint(0, classes, (batch,))
         targets[0] = logits[0].argmin()  # the truth is not always what the model says
         loss = functional.cross_entropy(logits, targets)
@@ -77,6 +112,9 @@ def loss_and_confidence(attempt: Attempt) -> None:
             (-loss, "the sign of the loss is wrong"),
         ]
         attempt.recognise(parts[0], loss, mistakes)
+        for part in parts:
+            finite = not isinstance(part, torch.Tensor) or bool(part.isfinite().all())
+            attempt.require(batch != 6 or finite, _NOT_FINITE)
         mistakes = [
             (p.max(dim=1).values, _WINNER),
             (crossed.gather(1, targets.unsqueeze(1)).squeeze(1), _OVER_EXAMPLES),
@@ -84,17 +122,40 @@ def loss_and_confidence(attempt: Attempt) -> None:
             (every, "`p[:, targets]` takes every target for every example; pick one a row"),
             (right.unsqueeze(1), "the shape should be (batch,); `squeeze` what gather kept"),
             (right.log(), "those are log-probabilities; probabilities are asked for"),
+            (p, "those are all classes' probabilities; pick the right one of each row"),
+            (logits, "those are the logits; probabilities are asked for"),
+            (targets, "those are the class numbers; their probabilities are asked for"),
         ]
         if batch > 1:
             mistakes.append((right.mean(), "return one probability an example, not their mean"))
         attempt.recognise(parts[1], right, mistakes)
+        swapped = difference(tuple(parts), (right, loss), 1e-4)
+        attempt.require(batch == 1 or swapped, "the loss comes first, then the probabilities")
+        _require_parts(attempt, parts, expected, "the loss", "the probabilities of the right class")
         attempt.expect(tuple(parts), expected)
+
+
+def _require_parts(
+    attempt: Attempt, got: Sequence[Any], expected: Sequence[Any], first: str, second: str
+) -> None:
+    """Say which of two answers is right, if the other is only of the right kind."""
+    if not alike(got, expected):
+        return
+    right = [difference(g, e, 1e-4) is None for g, e in zip(got, expected, strict=True)]
+    attempt.require(right != [True, False], f"{first} is right, but not {second}")
+    attempt.require(right != [False, True], f"{first} is not right; the second answer is")
 
 
 _TWICE = "your loss is that of probabilities taken for logits: a softmax too many"
 _WINNER = "that is the winner's probability; the right class need not win"
 _REFUSED = {
     "expected target dtype": "a class index is a position: leave the targets whole",
+    "same number of dimensions": "gather takes a position a row: targets of shape (batch, 1)",
+    "Dimension out of range": "logits have the dimensions 0 and 1, targets only 0",
+    "Expected dtype int": "positions are whole numbers: pick by the targets",
+    "argument 'index'": "gather takes the dimension first, then a tensor of positions",
+    "argument 'dim'": "gather takes the dimension first, then a tensor of positions",
+    "Expected floating point type for target": "the loss takes logits, (batch, classes), first",
     "index out of range": "pick along the classes, dim=1",
     "out of bounds": "pick along the classes, dim=1",
 }
@@ -103,12 +164,16 @@ _REFUSED = {
 @exercise
 def temperature_for(attempt: Attempt) -> None:
     """Return the temperature, 0.01 to 100, at which the largest probability is confidence."""
-    for classes, wanted in ((2, 2.5), (3, 0.07), (5, 1.0), (4, 30.0), (10, 0.4)):
+    cases = ((2, 2.5), (3, 0.07), (5, 1.0), (4, 30.0), (10, 0.4), (3, 0.0102), (6, 99.7))
+    for classes, wanted in cases:
         share = 0.2 + 0.6 * attempt.randn(classes).sigmoid()
         order = torch.randperm(classes, generator=attempt.generator).to(attempt.device)
         steps = torch.arange(classes, device=attempt.device) + 0.3 * share
-        temperature = wanted * (1.1 + 0.3 * float(share[0]))
-        logits = temperature * 0.8 * steps[order] + attempt.pick(-20, 20)
+        extreme = wanted in (99.7, 0.0102)  # near the ends of what may be asked for
+        temperature = wanted * (1 if extreme else 1.1 + 0.3 * float(share[0]))
+        logits = temperature * 0.8 * steps[order] + attempt.pick(-5, 6) * min(temperature, 1)
+        if wanted < 0.05:  # far from 0 for their temperature
+            logits = logits - logits.max() + attempt.pick(12, 20)
         if classes == 4:
             logits = logits - logits.max() - 5  # all negative
         confidence = _winner(logits, temperature)
@@ -124,10 +189,14 @@ def temperature_for(attempt: Attempt) -> None:
         top = logits.topk(2).values
         odds = math.log(confidence / (1 - confidence))
         two = float(top[0] - top[1]) / odds if odds else math.inf
-        inverse = abs(got * temperature - 1) <= 0.01
+        inverse = not extreme and abs(got * temperature - 1) <= 0.01
         attempt.require(not inverse, "that is 1/T: the logits are *divided* by the temperature")
         say = "right for two classes only; here every class counts"
         attempt.require(classes == 2 or abs(got / two - 1) > 1e-4, say)
+        say = "right so far, but not near 0.01: does an exponential overflow, or is it not tried?"
+        attempt.require(wanted > 0.05, say)
+        say = "right so far, but not near 100, which the temperature may be as well"
+        attempt.require(wanted < 50, say)
         close = abs(reached - confidence) <= 0.05
         more = "warmer" if reached > confidence else "colder"
         what = "close, but not to within 0.001; search on" if close else f"it has to be {more}"
@@ -177,7 +246,10 @@ def smoothed_loss_and_gradient(attempt: Attempt) -> None:
         def answer(targets: torch.Tensor, log_p: torch.Tensor = log_p, p: torch.Tensor = p):
             return -(targets * log_p).sum(1).mean(), (p - targets) / len(p)
 
-        got = attempt(logits, targets, smoothing, errors=_CLASSES)
+        with Watch() as watch:
+            got = attempt(logits, targets, smoothing, errors=_CLASSES)
+        own = {"cross_entropy", "backward", "grad"} & watch.called
+        attempt.require(not own, f"write both out by hand, without {' and '.join(sorted(own))}")
         parts = got if isinstance(got, tuple | list) and len(got) == 2 else (got, None)
         attempt.require(parts[1] is not None, "return two values: the loss and its gradient")
         loss, gradient = answer(soft)
@@ -208,11 +280,23 @@ def smoothed_loss_and_gradient(attempt: Attempt) -> None:
         if scale == 1000 and isinstance(parts[1], torch.Tensor):
             attempt.require(bool(parts[1].isfinite().all()), _NOT_FINITE)
         attempt.recognise(parts[1], gradient, mistakes)
+        swapped = difference(tuple(parts), (gradient, loss), 1e-4)
+        attempt.require(swapped, "the loss comes first, then its gradient")
+        _require_parts(attempt, parts, (loss, gradient), "the loss", "its gradient")
+        if difference(tuple(parts), (loss, gradient), 1e-4):
+            one = torch.zeros_like(logits[:1, :2])
+            half = torch.tensor([[-0.5, 0.5]]).to(one)
+            answer = (math.log(2) + one.sum(), half)
+            say = "both are wrong, already for logits [[0, 0]], targets [0] and smoothing 0"
+            probe(attempt, [((one, targets[:1] * 0, 0.0), answer, say)])
         attempt.expect(tuple(parts), (loss, gradient))
 
 
 _ALL_CLASSES = "the share goes to *all* classes, the right one included"
-_CLASSES = {"must match the size of tensor": "a class may be missing in a batch: pass num_classes"}
+_CLASSES = {
+    "Dimension out of range": "logits have the dimensions 0, the examples, and 1, the classes",
+    "must match the size of tensor": "a class may be missing in a batch: pass num_classes",
+}
 
 
 def _wide(attempt: Attempt) -> torch.dtype:

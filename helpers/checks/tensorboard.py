@@ -5,11 +5,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import difference
 
 TAG = "loss/train"
 
@@ -17,12 +20,17 @@ TAG = "loss/train"
 @exercise
 def log_losses(attempt: Attempt) -> None:
     """Log losses at the right steps with one writer, and close it; return the last step."""
+    errors = {
+        "must be real number, not list": "log one loss at a time, losses[i]",
+        "could not convert string": "add_scalar takes the tag, the value, the step, in this order",
+        "has no attribute 'add_scalar'": "SummaryWriter(folder) makes the writer that logs",
+    }
     for every in (attempt.pick(7, 30), 1):
         losses = attempt.randn(attempt.pick(3, 8)).tolist()
         steps = [(i + 1) * every for i in range(len(losses))]
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder, before = Path(name), set(threading.enumerate())
-            last = attempt(folder, losses, every)
+            last = attempt(folder, losses, every, errors=errors)
             left = {type(thread).__name__ for thread in set(threading.enumerate()) - before}
             if "_AsyncWriterThread" in left:
                 time.sleep(0.05)  # it may still write into the folder, which is about to go
@@ -44,19 +52,40 @@ def log_losses(attempt: Attempt) -> None:
             (list(range(len(losses))), "the step is the number of batches, not the place in it"),
             ([i + 1 for i in range(len(losses))], "the step is the number of batches: use `every`"),
         ]
-        attempt.expect(logged, steps, mistakes)
-        attempt.expect(values, losses)
+        attempt.recognise(logged, steps, mistakes)
+        count = f"log every loss: there are {len(losses)}, and {len(logged)} points"
+        attempt.require(len(logged) == len(losses), count)
+        say = f"losses[0] was measured after {every} batches; your first point is at {logged[0]}"
+        attempt.require(logged[0] == every, say)
+        gaps = sorted({b - a for a, b in pairwise(logged)} - {every})
+        say = f"from one loss to the next there are {every} batches; two of your points lie"
+        attempt.require(not gaps, f"{say} {gaps[:1]} apart")
+        say = "the steps are right, but the values are not the losses: add_scalar(tag, value, step)"
+        attempt.require(difference(values, losses, 1e-4) is None, say)
         mistakes = [
             (len(losses), "return the last step, not how many losses there are"),
             (len(losses) - 1, "return the last step, not the last place in the list"),
             (from_zero[-1], "the last loss was measured `every` batches later"),
+            (losses[-1], "return the last step, not the last loss"),
+            (steps, "return the last step alone"),
         ]
-        attempt.expect(last, steps[-1], mistakes)
+        attempt.recognise(last, steps[-1], mistakes)
+        if isinstance(last, int | float | list | torch.Tensor):
+            say = f"all is logged well, but the last step, len(losses) * every, is {steps[-1]}"
+            attempt.require(type(last) is int and last == steps[-1], f"{say}; you return {last}")
+        attempt.expect(last, steps[-1])
 
 
 @exercise
 def read_repaired(attempt: Attempt) -> None:
     """Return a tag's steps, ascending and each once, and the values that were logged last."""
+    errors = {
+        "'EventAccumulator' object has no attribute": "Reload() gives back the reader, and "
+        "Scalars(tag) the events; each has a step and a value",
+        "'str' object has no attribute": "the reader's Scalars(tag) gives the events",
+        "not found in Reservoir": "read the tag that is asked for",
+        "unhashable": "a dictionary from step to value: {event.step: event.value for …}",
+    }
     for repeats in (1, 2):
         end = 2 * attempt.pick(5, 8)
         steps = list(range(0, end, 2))
@@ -101,7 +130,7 @@ def read_repaired(attempt: Attempt) -> None:
                 "keep the last value, not the mean",
             ),
             ((list(purged), list(purged.values())), unreached),
-            ((steps[resumed:], values[resumed:]), unreached),
+            ((steps[resumed:], values[resumed:]), f"{unreached}, and the folder holds every file"),
             ((list(latest), list(latest.values())), "the steps have to ascend"),
             (
                 (known, list(latest.values())),
@@ -113,9 +142,27 @@ def read_repaired(attempt: Attempt) -> None:
             (latest, "return two lists, not a dictionary"),
             ({s: latest[s] for s in known}, "return two lists, not a dictionary"),
         ]
+        points = list(zip(steps, values, strict=True))
+        starts = [i for i in range(1, len(steps)) if steps[i] <= steps[i - 1]]
+        runs = [points[i:j] for i, j in zip([0, *starts], [*starts, None], strict=True)]
+        for run in runs:
+            alone = tuple(map(list, zip(*run, strict=True)))
+            say = "each part of the run wrote a file of its own; read the folder, not one file"
+            mistakes.append((alone, say))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-            _write(Path(name), {"loss/valid": zip(steps, values, strict=True), "other": [(0, 0)]})
-            attempt.expect(_lists(attempt(Path(name), "loss/valid")), expected, mistakes)
+            for number, run in enumerate(runs):
+                _write(Path(name), {"loss/valid": run, "other": [(0, 0)]})
+                (file,) = set(Path(name).glob("*tfevents*")) - set(Path(name).glob("*.part"))
+                # Named so that the parts are read in their order, whatever the clock says.
+                file.rename(Path(name, f"events.out.tfevents.{10**9 + number}.part"))
+            got = _lists(attempt(Path(name), "loss/valid", errors=errors))
+        if isinstance(got, tuple) and len(got) == 2:
+            attempt.recognise(got, expected, mistakes)
+            say = "the steps are no list; sorted(…) or list(…) makes one"
+            attempt.require(isinstance(got[0], list), say)
+            if isinstance(got[1], list) and not all(isinstance(v, float) for v in got[1]):
+                attempt.require(False, "the values are no numbers: event.value, one for each step")
+        attempt.expect(got, expected, mistakes)
 
 
 @exercise
@@ -127,6 +174,7 @@ def best_run(attempt: Attempt) -> None:
             "dipped": [(10, 3.0), (20, 0.1), (30, low + 1.0)],
             "winner": [(10, 9.0), (20, low + 1.5), (30, low)],
             "short": [(10, low + 0.5)],
+            "steady": [(10, low + 0.55), (20, 0.2), (30, low + 0.1)],
             "worst": [(10, low + 0.7), (20, high), (30, high)],
             "zigzag": [(10, 9.0), (30, low + 1.2), (20, low - 0.5)],
             "other": [],
@@ -134,7 +182,7 @@ def best_run(attempt: Attempt) -> None:
         diverged = [(10, 0.5), (20, 0.2), (30, math.nan)]
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
             folder = Path(top)
-            for letter in "abcdefghij":
+            for letter in "abcdefghijkl":
                 (folder / f"{letter}_{attempt.pick(100, 999)}").mkdir()
             listed = [run.name for run in folder.iterdir()]
             # min keeps a nan that comes first: it does so here as the folder lists and by name,
@@ -150,6 +198,7 @@ def best_run(attempt: Attempt) -> None:
                 _write(folder / name, points | ({"loss": curve} if curve else {}))
             mistakes = [
                 (names["dipped"], "compare the last values, not the lowest on the way"),
+                (names["steady"], "compare the last values, not their means"),
                 (names["worst"], "the *lowest* last value wins"),
                 (names["short"], "each run's last value counts, not its first"),
                 (names["zigzag"], "the last value is the one at the largest step"),
@@ -158,8 +207,19 @@ def best_run(attempt: Attempt) -> None:
                 (folder / names["winner"], "return the name, not the whole path"),
                 (str(folder / names["winner"]), "return the name, not the whole path"),
             ]
-            errors = {"not found in Reservoir": "one run lacks the tag; ask Tags() first"}
+            errors = {
+                "not found in Reservoir": "one run lacks the tag; ask Tags() first",
+                "min() arg is an empty": "no run is left to choose from; those that have the tag "
+                "and do not end with nan are",
+                "max() arg is an empty": "no event is left: read the tag that is asked for",
+                "'<' not supported": "min compares the last values: key=finals.get",
+                "'>' not supported": "max wants a number to compare: key=lambda event: event.step",
+                "must be real number": "math.isnan asks a number, such as last.value",
+            }
             got = attempt(folder, "loss", errors=errors)
+            if isinstance(got, dict):
+                attempt.require(False, "return one run's name, not all runs' last values")
+            attempt.require(got not in (folder.name, "loss"), "return the subfolder's name")
             if isinstance(got, float):
                 attempt.require(abs(got - low) > 1e-3, "return the run's name, not its value")
             attempt.expect(got, names["winner"], mistakes)
@@ -190,7 +250,37 @@ def smooth(attempt: Attempt) -> None:
         errors = {"division by zero": "after n values the share is 1 - weight ** n, n from 1"}
         got = attempt(values, weight, errors=errors)
         attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
-        attempt.expect(got, _smooth(values, weight), mistakes)
+        right = _smooth(values, weight)
+        attempt.recognise(got, right, mistakes)
+        say = f"show every value at its place: there are {len(values)}, and you show {len(got)}"
+        attempt.require(len(got) == len(values), say)
+        attempt.require(
+            all(type(value) in (int, float, np.float64, np.float32) for value in got),
+            "show numbers, one for each value",
+        )
+        same = [difference(g, r, 1e-4) is None for g, r in zip(got, right, strict=True)]
+        attempt.require(
+            same[0],
+            "after one value its share of the average is 1 - weight, so the value itself is shown, "
+            f"{values[0]:.4g}; you show {got[0]:.4g}",
+        )
+        if odd is not None:
+            place = next(i for i, value in enumerate(values) if not math.isfinite(value))
+            attempt.require(
+                same[place] or not all(same[:place]),
+                f"values[{place}] is {odd}: show it as it is",
+            )
+            attempt.require(
+                all(same) or not all(same[: place + 1]),
+                f"up to values[{place}], {odd}, all is right, after it not; it must change nothing",
+            )
+        wrong = same.index(False) if False in same else 0
+        attempt.require(
+            not wrong,
+            f"values[0] is shown rightly, but not values[{wrong}]: the average becomes weight * "
+            "the old one plus (1 - weight) times the value; after n values its share is "
+            "1 - weight ** n",
+        )
 
 
 def _smooth(

@@ -39,7 +39,21 @@ def scale_columns(attempt: Attempt) -> None:
         if rows == columns:
             crossed = (t - t.mean(dim=1)) / t.std(dim=1)
             mistakes.append((crossed, "you took the rows' means away from the columns"))
-        attempt.expect(got, (t - mean) / std, mistakes)
+        right = (t - mean) / std
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor) and got.dtype == right.dtype:
+            shape = tuple(got.shape)
+            say = f"the table keeps its shape, {tuple(right.shape)}; yours has {shape}"
+            attempt.require(got.shape == right.shape, say)
+            means, spreads = got.mean(dim=0), got.std(dim=0)
+            say = "each column has a mean of 0 then; your first has {:.4g}: subtract its own"
+            centred = torch.allclose(means, torch.zeros_like(means), atol=1e-3)
+            attempt.require(centred, say.format(means[0].item()))
+            say = "each column has a standard deviation of 1 then; your first has {:.4g}"
+            even = torch.allclose(spreads, torch.ones_like(spreads), atol=1e-3)
+            attempt.require(even, say.format(spreads[0].item()))
+            attempt.require(not torch.allclose(got, -right, atol=1e-4), "the sign is turned")
+        attempt.expect(got, right)
 
 
 @exercise
@@ -67,7 +81,7 @@ def crop_channels_first(attempt: Attempt) -> None:
                 "because `images` has one more than a photograph",
             },
         )
-        attempt.expect(
+        attempt.recognise(
             got,
             right,
             mistakes=[
@@ -92,6 +106,36 @@ def crop_channels_first(attempt: Attempt) -> None:
                 (right.squeeze(), "`squeeze()` removed dimensions that only happened to be 1"),
             ],
         )
+        if isinstance(got, torch.Tensor):
+            _look_at_squares(attempt, got, images, top, left, size)
+        attempt.expect(got, right)
+
+
+def _look_at_squares(
+    attempt: Attempt, got: torch.Tensor, images: torch.Tensor, top: int, left: int, size: int
+) -> None:
+    """Say which dimension of the squares is wrong."""
+    count, _, _, channels = images.shape
+    say = "the result has four dimensions, (images, channels, rows, columns); yours has {}"
+    attempt.require(got.ndim == 4, say.format(got.ndim))
+    wanted = (count, channels, size, size)
+    for dim, what in enumerate(("images", "channels", "rows", "columns")):
+        attempt.require(
+            got.shape[dim] == wanted[dim],
+            f"dimension {dim} is that of the {what}, and has {wanted[dim]}; in yours it has "
+            f"{got.shape[dim]}",
+        )
+    squares = images[:, top : top + size, left : left + size].permute(0, 3, 1, 2)
+    if got.dtype != squares.dtype or torch.equal(got, squares):
+        return
+    whole = images.permute(0, 3, 1, 2)
+    for place in range(min(images.shape[1:3]) - size + 1):
+        rows = whole[:, :, place : place + size, left : left + size]
+        say = f"the square begins at row top, {top}; yours begins at row {place}"
+        attempt.require(not torch.equal(got, rows), say)
+        columns = whole[:, :, top : top + size, place : place + size]
+        say = f"the square begins at column left, {left}; yours begins at column {place}"
+        attempt.require(not torch.equal(got, columns), say)
 
 
 @exercise
@@ -131,7 +175,12 @@ def label_scores(attempt: Attempt) -> None:
                 (scores.gather(0, column).squeeze(1), "you gathered rows: columns are dimension 1"),
                 (scores[labels], "labels picked whole rows; they name columns"),
             ]
-        attempt.expect(got, right, mistakes)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor):
+            shape = tuple(got.shape)
+            say = f"one score for each example, shape {tuple(right.shape)}; yours has {shape}"
+            attempt.require(got.shape == right.shape, say)
+        attempt.expect(got, right)
 
 
 @exercise
@@ -166,4 +215,23 @@ def squared_distances(attempt: Attempt) -> None:
         if n == m:
             pairs = ((a - b) ** 2).sum(dim=1)
             mistakes.append((pairs, "you paired the points; every one of `a` meets all of `b`"))
-        attempt.expect(got, right, mistakes)
+        mistakes.append(
+            (
+                ((a.unsqueeze(1) + b.unsqueeze(0)) ** 2).sum(dim=2),
+                "you added the coordinates; a distance begins with their difference",
+            )
+        )
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor):
+            say = f"one row for each of {n} points of `a`, one column for each of {m} of `b`: "
+            say += f"shape {(n, m)}; yours has {tuple(got.shape)}"
+            attempt.require(got.shape == right.shape, say)
+            if got.dtype == right.dtype:
+                attempt.require((got >= 0).all(), "a square is never negative; some of yours are")
+                first, wanted = got[0, 0].item(), right[0, 0].item()
+                attempt.require(
+                    abs(first - wanted) <= 1e-3 * wanted + 1e-5,
+                    f"the first points differ by {difference[0, 0].tolist()}, whose squares add up "
+                    f"to {wanted:.4g}; yours is {first:.4g}",
+                )
+        attempt.expect(got, right)

@@ -1,5 +1,7 @@
 """Checks for the exercises of lesson 12, transfer learning."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -21,7 +23,13 @@ def freeze_all_but_head(attempt: Attempt) -> None:
         model = _network(attempt, parts)
         if parts == 2:
             model.requires_grad_(False)  # the head must be woken
-        got = attempt(model)
+        errors = {
+            "'Sequential' object has no attribute 'requires_grad'": "parameters know whether they "
+            "can learn, as p.requires_grad; a module does not",
+            "too many values to unpack": "named_parameters() gives names and parameters",
+            "Boolean value of Tensor": "ask p.requires_grad, not the parameter itself",
+        }
+        got = attempt(model, errors=errors)
         every = [name for name, _ in model.named_parameters()]
         able = [name for name, p in model.named_parameters() if p.requires_grad]
         attempt.require(
@@ -35,12 +43,22 @@ def freeze_all_but_head(attempt: Attempt) -> None:
             (every, "return the names of what can still learn, not all names"),
             (frozen, "those are the frozen names; return what can still learn"),
             ([], "nothing can learn any more; the head must"),
+            (
+                [name for name in every if name.startswith("1.")],
+                "the head is the last module, not always number 1",
+            ),
             (["1.weight", "1.bias"], "the head is the last module, not always number 1"),
             (
                 ["weight", "bias"],
                 "take the names that the whole model gives, with the head's place",
             ),
         ]
+        if isinstance(got, list):
+            named = all(isinstance(name, str) for name in got)
+            attempt.require(named, "return names, which are texts: named_parameters gives them")
+            say = "the head's weight and bias can learn, and nothing else"
+            attempt.recognise(got, expected, mistakes)
+            attempt.require(sorted(got) == sorted(expected), f"{say}; you return {got[:4]}")
         attempt.expect(got, expected, mistakes)
         attempt.require(
             able == expected, "the names are right, but not what can learn: use requires_grad_"
@@ -53,7 +71,12 @@ def layer_rates(attempt: Attempt) -> None:
     for count in (2, 3, 5):
         parts = list(_network(attempt, count - 1))
         rate, factor = attempt.pick(1, 9) / 10, attempt.pick(2, 5) / 10
-        got = attempt(parts, rate, factor)
+        errors = {
+            "too many values to unpack": "enumerate(parts) gives each part with its place",
+            "object is not iterable": "list(part.parameters()) gives a part's parameters",
+            "division by zero": "part i has count - 1 - i parts after it: raise factor to that",
+        }
+        got = attempt(parts, rate, factor, errors=errors)
         attempt.require(
             isinstance(got, list) and len(got) == count, "return a list with one group a part"
         )
@@ -78,16 +101,39 @@ def layer_rates(attempt: Attempt) -> None:
             ([x * factor for x in expected], "the last part learns at rate itself"),
             ([rate * factor] * (count - 1) + [rate], "each part before has factor times the next"),
         ]
-        attempt.expect([float(group["lr"]) for group in got], expected, mistakes)
+        rates = [float(group["lr"]) for group in got]
+        attempt.recognise(rates, expected, mistakes)
+        attempt.require(
+            math.isclose(rates[-1], rate, rel_tol=1e-4),
+            f"the last part learns at rate itself, {rate}; yours at {rates[-1]:.4g}",
+        )
+        for i in reversed(range(count - 1)):
+            attempt.require(
+                math.isclose(rates[i], rates[i + 1] * factor, rel_tol=1e-4, abs_tol=1e-12),
+                f"each part before learns at factor, {factor}, times the next one's rate; after "
+                f"{rates[i + 1]:.4g} yours has {rates[i]:.4g}",
+            )
 
 
 @exercise
 def replace_head(attempt: Attempt) -> None:
     """Put a new linear layer in the place of the last one, and give the model back."""
+    errors = {
+        "'Sequential' object has no attribute": "the head is model[-1]; the model as a whole has "
+        "no weight and no in_features",
+        "'Linear' object has no attribute": "a layer has no device and no dtype; its weight has",
+        "got an unexpected keyword": "nn.Linear takes the names device= and dtype=",
+        "argument 'device' must be": "device= takes the weight's device, old.weight.device",
+        "argument 'dtype' must be": "dtype= takes the weight's dtype, old.weight.dtype",
+        "argument 'size'": "nn.Linear takes two numbers: how many inputs, how many outputs",
+        "as child module": "the last module must be a new nn.Linear",
+    }
     for parts, dtype in ((1, torch.float32), (3, torch.float64), (2, torch.float32)):
         model, classes = _network(attempt, parts, dtype), attempt.pick(8, 20)
+        if parts == 2:
+            model.to("meta")  # on any machine a device that is not the default
         old, before = model[-1], list(model)[:-1]
-        got = attempt(model, classes)
+        got = attempt(model, classes, errors=errors)
         attempt.require(isinstance(got, nn.Module), "return the model")
         attempt.require(got is model, "return the model itself, not its head or a new one")
         attempt.require(
@@ -112,13 +158,22 @@ def replace_head(attempt: Attempt) -> None:
 @exercise
 def some_of_each(attempt: Attempt) -> None:
     """Give rows of `count` random examples of each class, by class."""
-    for classes, count in ((2, 1), (3, 4), (5, 3)):
+    errors = {
+        "out of bounds": "a place is counted among one class's rows: randperm(len(rows))",
+        "cannot be concatenated": "take the first count of the places: order[:count]",
+        "'bool' object has no attribute": "compare the targets with the class: targets == label",
+    }
+    for classes, count, each in ((2, 1, 40), (3, 4, 25), (5, 3, 40), (4, 15, 15)):
         numbers = torch.randperm(20, generator=attempt.generator)[:classes].tolist()
-        targets = torch.tensor(numbers).repeat_interleave(40)
+        sizes = each + torch.arange(classes) * (each > count)  # else all rows of each class
+        targets = torch.tensor(numbers).repeat_interleave(sizes)
         targets = targets[torch.randperm(len(targets), generator=attempt.generator)]
         targets = targets.to(attempt.device)
         seed = attempt.pick(0, 10_000)
-        got, again = (attempt(targets, count, torch.Generator().manual_seed(seed)) for _ in "ab")
+        got, again = (
+            attempt(targets, count, torch.Generator().manual_seed(seed), errors=errors)
+            for _ in "ab"
+        )
         attempt.require(isinstance(got, torch.Tensor), "return a tensor of row numbers")
         attempt.require(got.dtype == torch.int64, "row numbers are int64")
         attempt.require(
@@ -147,6 +202,13 @@ def some_of_each(attempt: Attempt) -> None:
 @exercise
 def nearest_mean(attempt: Attempt) -> None:
     """Give for each query the class whose mean is nearest."""
+    errors = {
+        "only supports at least 2D": "torch.cdist takes two tables, of queries and of means",
+        "stack expects each tensor": "average each class's rows: mean(dim=0) leaves (size,)",
+        "must be Tensor, not list": "stack the means: torch.stack makes a tensor of the list",
+        "shape of the mask": "targets == label says which rows of features belong to the class",
+        "must match the size": "label is one class; targets == label is (examples,)",
+    }
     for classes, size, questions in ((3, 4, 60), (5, 2, 80), (4, 6, 70)):
         dtype = torch.float64 if size == 2 else torch.float32
         targets = torch.arange(classes).repeat_interleave(torch.arange(classes) + 2)
@@ -154,13 +216,20 @@ def nearest_mean(attempt: Attempt) -> None:
         targets = targets.to(attempt.device)
         features = attempt.randn(len(targets), size, dtype=dtype)
         features += 2 * attempt.randn(classes, size, dtype=dtype)[targets]
-        queries = 3 * attempt.randn(questions, size, dtype=dtype)
-        got = attempt(features, targets, queries)
         means = torch.stack([features[targets == c].mean(dim=0) for c in range(classes)])
+        queries = 3 * attempt.randn(questions, size, dtype=dtype)
+        queries[:classes] = means
+        got = attempt(features, targets, queries, errors=errors)
         away = torch.cdist(queries, means)
         sums = torch.stack([features[targets == c].sum(dim=0) for c in range(classes)])
         examples = torch.cdist(queries, features)
+        own = torch.stack([features[targets == c].mean(dim=0) for c in targets])
         mistakes = [
+            (
+                torch.cdist(queries, own).argmin(dim=1),
+                "one mean for each class, not for each example: targets.unique() has each once",
+            ),
+            (queries.argmin(dim=1), "compare the queries with the means: torch.cdist"),
             (away.argmax(dim=1), "that is the class farthest away"),
             (away.argmin(dim=0), "search over the classes: one answer a query"),
             (away.min(dim=1).values, "return the class, not the distance"),
@@ -170,4 +239,16 @@ def nearest_mean(attempt: Attempt) -> None:
             (torch.cdist(queries, sums).argmin(dim=1), "divide each class's sum by its examples"),
             ((queries @ means.T).argmax(dim=1), "a large dot product is not a small distance"),
         ]
-        attempt.expect(got, away.argmin(dim=1), mistakes)
+        right = away.argmin(dim=1)
+        attempt.recognise(got, right, mistakes)
+        if isinstance(got, torch.Tensor):
+            shape, wanted = tuple(got.shape), (questions,)
+            say = f"one class for each query, shape {wanted}; yours has shape {shape}"
+            attempt.require(shape == wanted, say)
+            attempt.require(got.dtype == torch.int64, f"classes are int64, not {got.dtype}")
+            attempt.require(
+                torch.equal(got[:classes], right[:classes]),
+                "a query that lies on the mean of a class is put into another one: each mean takes "
+                "all rows of its class and no others",
+            )
+        attempt.expect(got, right, mistakes)

@@ -41,8 +41,6 @@ def pytest_terminal_summary(terminalreporter) -> None:
             score.update(counts)
     if score:
         terminalreporter.section("mutants")
-        refused = score["mutants"] - score["right"] - score["surviving"]
         terminalreporter.line(f"{score['mutants']} mutants, {score['right']} of them right")
-        terminalreporter.line(f"{refused} refused on every seed, {score['surviving']} surviving")
         share = score["in words of their own"] / score["refusals"]
         terminalreporter.line(f"refused in words about the mistake: {share:.1%} of the times")

@@ -1,7 +1,7 @@
 """Every mutant of a solution is refused by its check, those aside that are right.
 
-Two lists say what is not so: `tests/right_mutants.py` and, until the checks are mended,
-`tests/surviving_mutants.py`, which may only shrink. PROOF_SEEDS=50 tries each on fifty seeds.
+`tests/right_mutants.py` lists those, each with its reason. PROOF_SEEDS=50 tries each mutant on fifty
+seeds.
 """
 
 import os
@@ -11,33 +11,28 @@ import pytest
 from tests.exercises import EXERCISES
 from tests.mutants import Mutant, mutants, solution_source
 from tests.right_mutants import RIGHT
-from tests.surviving_mutants import SURVIVING
 
 jury = pytest.importorskip("tests.proof.jury", reason="needs fork", exc_type=ImportError)
 
 SEEDS = range(int(os.environ.get("PROOF_SEEDS", "3")))
-ALL_SEEDS = range(50)  # for a mutant that survives, which it may do on few of them
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_a_mutant_is_refused_on_every_seed(exercise, record_property, monkeypatch):
     monkeypatch.setenv("LADDER_DEVICE", "cpu")  # what a fork cannot share with its parent is a GPU
-    right, surviving = RIGHT.get(exercise, {}), SURVIVING.get(exercise, {})
+    right = RIGHT.get(exercise, {})
     source = solution_source(exercise)
     all_mutants = mutants(source)
     solution = jury.judge(exercise, [(Mutant("none", source), SEEDS)])["none"]
     assert {verdict.kind for verdict in solution} == {"right"}, solution
-    seeds = {name: SEEDS for name, _ in all_mutants} | dict.fromkeys(surviving, ALL_SEEDS)
-    verdicts = jury.judge(exercise, [(mutant, seeds[mutant.name]) for mutant in all_mutants])
+    verdicts = jury.judge(exercise, [(mutant, SEEDS) for mutant in all_mutants])
     problems, refusals = [], []
     for name, heard in verdicts.items():
         accepted = [verdict.seed for verdict in heard if verdict.kind == "right"]
         refused = [verdict for verdict in heard if verdict.kind != "right"]
         if name in right:
             problems += [f"right, but refused: {name}: {verdict.says}" for verdict in refused[:1]]
-        elif name in surviving and not accepted:
-            problems.append(f"refused on every seed, so strike it off the list: {name}")
-        elif name not in surviving and accepted:
+        elif accepted:
             problems.append(f"accepted on seeds {accepted}: {name}")
         if name not in right:
             refusals += refused
@@ -47,7 +42,6 @@ def test_a_mutant_is_refused_on_every_seed(exercise, record_property, monkeypatc
         {
             "mutants": len(all_mutants),
             "right": len(right),
-            "surviving": len(surviving),
             "refusals": len(refusals),
             "in words of their own": len(own),
         },

@@ -1,5 +1,7 @@
 """Known wrong answers to the exercises of lesson 09."""
 
+import math
+
 import torch
 from torch import nn
 
@@ -223,3 +225,51 @@ def dead_by_layer_below_zero(model, inputs):
             if isinstance(module, nn.ReLU):
                 counts.append(int((x < 0).all(dim=0).sum()))
     return counts
+
+
+@wrong("swish_slope", says="without autograd")
+def slope_by_autograd(x, beta):
+    leaf = x.clone().requires_grad_()
+    with torch.enable_grad():
+        (leaf * (beta * leaf).sigmoid()).sum().backward()
+    return leaf.grad
+
+
+@wrong("dead_by_layer", says="counts too, as 0")
+def leaves_out_layers_without_dead_units(model, inputs):
+    counts = []
+    for module in model:
+        inputs = module(inputs)
+        if isinstance(module, nn.ReLU):
+            counts.append(int((inputs == 0).all(dim=0).sum()))
+    return [count for count in counts if count]
+
+
+@wrong("dead_by_layer", says="may stand in two places")
+def counts_a_repeated_module_once(model, inputs):
+    counts = {}
+    for module in model:
+        inputs = module(inputs)
+        if isinstance(module, nn.ReLU):
+            counts[module] = int((inputs == 0).all(dim=0).sum())
+    return list(counts.values())
+
+
+def _exact_std(activation, n):
+    z = torch.linspace(-9, 9, 20_001)
+    bell = (-z * z / 2).exp() / math.sqrt(2 * math.pi)
+    return 1 / math.sqrt(n * torch.trapezoid(activation(z) ** 2 * bell, z).item())
+
+
+@wrong("weight_std", says="1.5% off; within 1% is asked")
+def one_and_a_half_percent_off(activation, n):
+    return 1.015 * _exact_std(activation, n)
+
+
+@wrong("weight_std", says="from call to call; draw more numbers")
+def too_few_draws(activation, n):
+    too_few_draws.calls += 1
+    return _exact_std(activation, n) * (1.04, 0.97, 1.02, 0.98)[too_few_draws.calls % 4]
+
+
+too_few_draws.calls = 0

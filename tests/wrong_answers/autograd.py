@@ -178,7 +178,7 @@ def weighted_mean(guesses, truths):
     return (error.abs().detach() * error**2).mean()
 
 
-@wrong("weighted_error", says="factors are missing")
+@wrong("weighted_error", says="times factor, once more error.abs()")
 def weighted_without_weights(guesses, truths):
     return ((guesses - truths) ** 2).sum()
 
@@ -347,3 +347,38 @@ def weighted_with_gradients_off_for_good(guesses, truths):
     error = guesses - truths
     torch.set_grad_enabled(False)
     return (error.abs() * error**2).sum()
+
+
+@wrong("newton_step", says="you multiplied height and slope")
+def newton_step_that_multiplies(curve, x):
+    marked = x.clone().requires_grad_()
+    height = curve(marked)
+    height.backward()
+    return (marked - height * marked.grad).detach()
+
+
+@wrong("newton_step", says="x moves by -height / slope")
+def newton_step_that_goes_too_far(curve, x):
+    marked = x.clone().requires_grad_()
+    height = curve(marked)
+    height.backward()
+    return (marked - 3 * height / marked.grad).detach()
+
+
+@wrong("weighted_error", says="times factor, once more error.abs()")
+def weighted_error_of_the_size(guesses, truths):
+    error = guesses - truths
+    return (error.abs().detach() * error.abs()).sum()
+
+
+@wrong("two_layer_backward", says="square it first")
+def two_layer_backward_squaring_too_late(inputs, w1, w2, grad_output):
+    hidden = (inputs @ w1).tanh()
+    return inputs.T @ ((grad_output @ w2.T) * (1 - hidden) ** 2), hidden.T @ grad_output
+
+
+@wrong("two_layer_backward", says="w1's gradient is right, but not w2's")
+def two_layer_backward_halving_the_second(inputs, w1, w2, grad_output):
+    hidden = (inputs @ w1).tanh()
+    first = inputs.T @ ((grad_output @ w2.T) * (1 - hidden**2))
+    return first, hidden.T @ grad_output / 2

@@ -1,5 +1,6 @@
 """Wrong answers to the exercises of lesson 15, checkpointing."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -363,3 +364,73 @@ def go_on_to_a_mean(model, optimizer, saved, batches):
 def go_on_without_return(model, optimizer, saved, batches):
     _restore(model, optimizer, saved)
     _train(model, optimizer, batches[saved["step"] :])
+
+
+@wrong("changed_names", says="compare number by number")
+def changed_by_the_sum_of_differences(before, after):
+    def same(name):
+        if name not in before or name not in after:
+            return False
+        old, new = before[name], after[name]
+        kind = (old.shape, old.dtype) == (new.shape, new.dtype)
+        return kind and (new - old).double().sum().item() == 0
+
+    return sorted(name for name in before.keys() | after.keys() if not same(name))
+
+
+@wrong("epochs_to_delete", says="a file that is no epoch's")
+def every_name_with_a_number(names, keep):
+    files = [name for name in names if any(map(str.isdigit, name))]
+    files.sort(key=lambda name: int("".join(filter(str.isdigit, name))))
+    return files[: max(0, len(files) - keep)]
+
+
+@wrong("write_whole", says="let the error out")
+def write_whole_and_silent(path, data):
+    temporary = path.with_name("temporary")
+    with contextlib.suppress(OSError):
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    return path
+
+
+@wrong("go_on", says="another optimizer took the steps")
+def go_on_with_another_optimizer(model, optimizer, saved, batches):
+    own = type(optimizer)(model.parameters())
+    _restore(model, own, saved)
+    return _train(model, own, batches[saved["step"] :])
+
+
+@wrong("go_on", says="learns nothing")
+def go_on_without_a_step(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    model.train()
+    losses = []
+    for inputs, targets in batches[saved["step"] :]:
+        loss = nn.CrossEntropyLoss()(model(inputs), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("go_on", says="your list has")
+def go_on_to_the_last_but_one(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return _train(model, optimizer, batches[saved["step"] : -1])
+
+
+@wrong("go_on", says="loss.item() gives a float")
+def go_on_to_tensors(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    return [torch.tensor(loss) for loss in _train(model, optimizer, batches[saved["step"] :])]
+
+
+@wrong("epochs_to_delete", says="you list")
+def one_epoch_too_many(names, keep):
+    files = [name for name in names if name.startswith("epoch_")]
+    files.sort(key=lambda name: int(name.removeprefix("epoch_").removesuffix(".pt")))
+    return files[: max(1, len(files) - keep)]

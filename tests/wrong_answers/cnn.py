@@ -1,5 +1,7 @@
 """Wrong answers to the exercises of lesson 11, convolutional neural network."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -346,3 +348,128 @@ def separable_cost_pointwise_before_the_stride(inputs, outputs, kernel, height, 
     places = ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
     depthwise, pointwise = kernel**2 * inputs, inputs * outputs
     return depthwise + pointwise, depthwise * places + pointwise * height * width
+
+
+@wrong("conv_size", says="fits just once, the size is 1")
+def an_exact_fit_is_none(size, kernel, padding, stride, dilation):
+    room = size + 2 * padding - (dilation * (kernel - 1) + 1)
+    return 0 if room <= 0 else room // stride + 1
+
+
+@wrong("conv_size", says="stride is missing")
+def size_without_stride(size, kernel, padding, stride, dilation):
+    return max(0, size + 2 * padding - dilation * (kernel - 1))
+
+
+@wrong("conv_size", says="without padding all is right")
+def pads_by_a_power(size, kernel, padding, stride, dilation):
+    padded = size + 2**padding if padding else size
+    return max(0, (padded - dilation * (kernel - 1) - 1) // stride + 1)
+
+
+@wrong("conv_size", says="with stride 1 all is right")
+def size_times_the_stride(size, kernel, padding, stride, dilation):
+    room = size + 2 * padding - dilation * (kernel - 1) - 1
+    return 0 if room < 0 else room * stride + 1
+
+
+@wrong("conv_size", says="with dilation 1 all is right")
+def dilates_by_a_power(size, kernel, padding, stride, dilation):
+    room = size + 2 * padding - dilation ** (kernel - 1) * (kernel - 1) - 1
+    return 0 if room < 0 else room // stride + 1
+
+
+@wrong("max_pool", says="torch's own pooling")
+def pool_by_torch(x, size):
+    return F.max_pool2d(x, size)
+
+
+@wrong("max_pool", says="torch's own pooling")
+def pool_by_a_layer(x, size):
+    return torch.nn.MaxPool2d(size)(x)
+
+
+@wrong("max_pool", says="search over both `size` dimensions")
+def pool_in_one_direction(x, size):
+    rows, columns = x.shape[2] // size, x.shape[3] // size
+    whole = x[:, :, : rows * size, : columns * size]
+    return whole.reshape(*x.shape[:2], rows, size, columns, size).amax(dim=3)
+
+
+@wrong("max_pool", says="the number of columns is wrong")
+def pool_as_many_columns_as_rows(x, size):
+    rows = min(x.shape[2:]) // size
+    whole = x[:, :, : rows * size, : rows * size]
+    return whole.reshape(*x.shape[:2], rows, size, rows, size).amax(dim=(3, 5))
+
+
+@wrong("max_pool", says="none of x's")
+def pool_by_the_sum(x, size):
+    return F.avg_pool2d(x, size) * size**2
+
+
+@wrong("separable_cost", says="for a kernel of 1 the multiplications")
+def pads_by_a_power_of_two(inputs, outputs, kernel, height, width, stride):
+    padding = 2 ** ((kernel - 1) // 2) if kernel > 1 else 0
+    places = (height - kernel + padding) // stride + 1, (width - kernel + padding) // stride + 1
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights, weights * places[0] * places[1]
+
+
+@wrong("separable_cost", says="with stride 1 only")
+def strides_over_rows_only(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights, weights * ((height - 1) // stride + 1) * width
+
+
+@wrong("separable_cost", says="the weights are wrong")
+def forgets_that_outputs_read_each_input(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + outputs
+    return weights, weights * ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
+
+
+@wrong("separable_cost", says="both are whole numbers")
+def counts_in_fractions(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    places = math.floor((height - 1) / stride + 1) * math.floor((width - 1) / stride + 1)
+    return weights, weights * places / 1
+
+
+@wrong("strided_convolution", says="torch's own convolution")
+def convolve_by_torch(picture, kernel, stride):
+    return F.conv2d(picture[None, None], kernel[None, None], stride=stride)[0, 0]
+
+
+@wrong("strided_convolution", says="the last row is missing")
+def slide_one_row_too_few(picture, kernel, stride):
+    return convolve_by_torch(picture, kernel, stride)[:-1]
+
+
+@wrong("strided_convolution", says="give device=picture.device")
+def slide_on_the_default_device(picture, kernel, stride):
+    tall, wide = kernel.shape
+    rows = (picture.shape[0] - tall) // stride + 1
+    columns = (picture.shape[1] - wide) // stride + 1
+    output = torch.zeros(rows, columns, dtype=picture.dtype)
+    for row in range(rows):
+        for column in range(columns):
+            top, left = row * stride, column * stride
+            output[row, column] = (picture[top : top + tall, left : left + wide] * kernel).sum()
+    return output
+
+
+@wrong("strided_convolution", says="every place is still 0")
+def slide_nowhere(picture, kernel, stride):
+    return torch.zeros_like(convolve_by_torch(picture, kernel, stride))
+
+
+@wrong("fold_batch_norm", says="the weights are right, but not the bias")
+def folds_by_dividing_the_mean(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    return weight * factor.reshape(-1, 1, 1, 1), shift - mean / factor
+
+
+@wrong("fold_batch_norm", says="weights and bias are both wrong")
+def folds_with_eps_subtracted(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance - eps / 9).sqrt()
+    return weight * factor.reshape(-1, 1, 1, 1), shift - mean * factor

@@ -186,7 +186,7 @@ def collate_words_labels_listed(batch):
     return padded, mask, labels.tolist()
 
 
-@wrong("collate_words", says="expected shape")
+@wrong("collate_words", says="but not the words")
 def collate_words_to_a_fixed_width(batch):
     padded, mask, labels = parts(batch)
     wide = torch.zeros(len(batch), 40, dtype=torch.int64)
@@ -231,3 +231,87 @@ def worker_share_the_last_takes_the_rest(start, stop, worker, workers):
 def worker_share_in_overlapping_blocks(start, stop, worker, workers):
     size = (stop - start) // workers + 1
     return list(range(start + worker * size, min(stop, start + (worker + 1) * size + 1)))
+
+
+@wrong("fair_weights", says="a class number may be larger than the number of examples")
+def classes_up_to_the_number_of_examples(labels):
+    weights = torch.zeros(len(labels))
+    for number in range(len(labels)):
+        count = int((labels == number).sum())
+        if count:
+            weights[labels == number] = 1 / count
+    return weights
+
+
+@wrong("collate_words", says="another one is longer")
+def as_wide_as_the_first_word(batch):
+    words, labels = [word for word, _ in batch], torch.tensor([label for _, label in batch])
+    padded = pad_sequence(words, batch_first=True)[:, : len(words[0])]
+    lengths = torch.tensor([len(word) for word in words]).unsqueeze(1)
+    return padded, torch.arange(len(words[0])) < lengths, labels
+
+
+@wrong("collate_words", says="another one is longer")
+def as_wide_as_the_last_word(batch):
+    words, labels = [word for word, _ in batch], torch.tensor([label for _, label in batch])
+    padded = torch.zeros(len(words), len(words[-1]), dtype=torch.int64)
+    for row, word in zip(padded, words, strict=True):
+        row[: len(word)] = word
+    return padded, padded >= 0, labels
+
+
+@wrong("worker_share", says="blocks of the size rounded up")
+def blocks_of_the_rounded_up_size(start, stop, worker, workers):
+    size = -((start - stop) // workers)
+    return list(range(start, stop))[size * worker : size * (worker + 1)]
+
+
+@wrong("worker_share", says="return a list, not a range")
+def a_range_of_the_share(start, stop, worker, workers):
+    return range(start + worker, stop, workers)
+
+
+@wrong("fair_weights", says="the weights of class 0 add up to 2, not to 1")
+def twice_the_weight(labels):
+    return 2 / labels.bincount()[labels]
+
+
+@wrong("fair_weights", says="within a class all examples weigh the same")
+def the_first_of_a_class_weighs_it_all(labels):
+    weights = torch.zeros(len(labels))
+    for label in labels.unique():
+        weights[(labels == label).nonzero()[0]] = 1
+    return weights
+
+
+@wrong("batch_sizes", says="the smaller batch comes last")
+def the_smaller_batch_first(examples, batch_size, drop_last):
+    full, rest = divmod(examples, batch_size)
+    return [rest] * (rest > 0 and not drop_last) + [batch_size] * full
+
+
+@wrong("collate_words", says="the order is")
+def mask_before_words(batch):
+    words, labels = [word for word, _ in batch], torch.tensor([label for _, label in batch])
+    padded = pad_sequence(words, batch_first=True)
+    lengths = torch.tensor([len(word) for word in words]).unsqueeze(1)
+    return torch.arange(padded.shape[1]) < lengths, padded, labels
+
+
+@wrong("collate_words", says="but not the mask")
+def mask_with_the_place_behind_the_word(batch):
+    mask, padded, labels = mask_before_words(batch)
+    lengths = mask.sum(dim=1, keepdim=True)
+    return padded, torch.arange(padded.shape[1]) <= lengths, labels
+
+
+@wrong("window_dataset", says="its target is right, but not its window")
+def window_that_begins_late(series, width):
+    class Windows(Dataset):
+        def __len__(self):
+            return len(series) - width
+
+        def __getitem__(self, i):
+            return series[i + 1 : i + width], series[i + width]
+
+    return Windows()

@@ -113,7 +113,7 @@ def drops_in_place(inputs, noise, p, training):
     return inputs
 
 
-@wrong("drop", says="values differ")
+@wrong("drop", says="not scaled as they should be")
 def always_doubles(inputs, noise, p, training):
     return inputs * (noise >= p) * 2 if training else inputs
 
@@ -276,3 +276,15 @@ def stopping_epoch_never_counts_anew(losses, patience):
         if bad >= patience:
             return best, epoch
     return best, len(losses)
+
+
+@wrong("worst_mistakes", says="below the target as well as above")
+def only_classes_taken_for_higher_ones(logits, targets, count):
+    losses = functional.cross_entropy(logits, targets, reduction="none")
+    wrong = (logits.argmax(dim=1) > targets).nonzero().squeeze(1)
+    return wrong[losses[wrong].argsort(descending=True)][:count]
+
+
+@wrong("stopping_epoch", says="return two numbers")
+def stopping_epoch_alone(losses, patience):
+    return len(losses)

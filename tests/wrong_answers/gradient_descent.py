@@ -547,3 +547,57 @@ def descend_once_with_a_mark_left_on(weight, inputs, targets, lr):
     weight.requires_grad_()
     ((weight * inputs - targets) ** 2).mean().backward()
     return (weight - lr * weight.grad).detach()
+
+
+@wrong("descend_once", says="the gradient is the average of")
+def descend_once_by_three_times_the_gradient(weight, inputs, targets, lr):
+    return weight - lr * (6 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("momentum_path", says="the learning rate counts twice")
+def momentum_path_with_lr_in_the_velocity(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor * velocity + lr * curvature * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("momentum_path", says="the first 2 weights are right, but not the next")
+def momentum_path_with_a_squared_factor(start, curvature, lr, factor, steps):
+    path, velocity = [start], 0.0
+    for _ in range(steps):
+        velocity = factor**2 * velocity + curvature * path[-1]
+        path.append(path[-1] - lr * velocity)
+    return path
+
+
+@wrong("warmup_cosine", says="after the warm-up all is right")
+def warmup_cosine_that_rises_twice_as_fast(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return 2 * peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="the fall begins at peak")
+def warmup_cosine_that_falls_from_half(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 4
+
+
+@wrong("adam_changes", says="the first step is right, but not all after it")
+def adam_changes_with_a_slower_mean(gradients, lr):
+    mean, square, changes = 0, 0, []
+    for step, gradient in enumerate(gradients, start=1):
+        mean, square = 0.8 * mean + 0.2 * gradient, 0.999 * square + 0.001 * gradient**2
+        mean_now, square_now = mean / (1 - 0.8**step), square / (1 - 0.999**step)
+        changes.append(lr * mean_now / (square_now.sqrt() + 1e-8))
+    return torch.stack(changes)
+
+
+@wrong("adam_changes", says="the first step is wrong")
+def adam_changes_twice_as_large(gradients, lr):
+    return 2 * adam_changes_with_a_slower_mean(gradients, lr)

@@ -45,7 +45,7 @@ def give_a_number(means, sizes):
     return ((means * sizes).sum() / sizes.sum()).item()
 
 
-@wrong("average_loss", says="the values differ")
+@wrong("average_loss", says="on average, not")
 def assume_full_batches(means, sizes):
     full = sizes.max()
     return (means * full).sum() / sizes.sum()
@@ -420,3 +420,22 @@ def predict_and_walk_back(model, inputs):
         outputs = in_eval_mode(model, lambda: model(inputs))
     next(model.parameters()).sum().backward()
     return outputs
+
+
+@wrong("r_squared", says="the wrong way up")
+def r_squared_upside_down(predictions, targets):
+    left = ((targets - predictions.squeeze(1)) ** 2).sum()
+    return 1 - ((targets - targets.mean()) ** 2).sum() / left
+
+
+@wrong("r_squared", says="1 minus the first by the second")
+def r_squared_of_cubes(predictions, targets):
+    left = ((targets - predictions.squeeze(1)).abs() ** 3).sum()
+    return 1 - left / ((targets - targets.mean()) ** 2).sum()
+
+
+@wrong("closed_form", says="the least possible")
+def closed_form_with_twice_the_bias(inputs, targets):
+    columns = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
+    solution = torch.linalg.lstsq(columns, targets.unsqueeze(1)).solution[:, 0]
+    return solution[:-1], 2 * solution[-1]

@@ -177,14 +177,14 @@ def flags_above_the_candidate(probabilities, targets, miss_cost, alarm_cost):
     return options[costs == costs.min()].min().item()
 
 
-@wrong("cheapest_threshold", says="expected")
+@wrong("cheapest_threshold", says="is none of the probabilities")
 def searches_a_grid(probabilities, targets, miss_cost, alarm_cost):
     grid = torch.linspace(0.01, 0.99, 99, device=probabilities.device)
     options, costs = _costs(probabilities, targets, miss_cost, alarm_cost, grid)
     return options[costs.argmin()].item()
 
 
-@wrong("cheapest_threshold", says="expected")
+@wrong("cheapest_threshold", says="is none of the probabilities")
 def by_the_formula(probabilities, targets, miss_cost, alarm_cost):
     return alarm_cost / (alarm_cost + miss_cost)
 
@@ -277,3 +277,89 @@ def with_a_kink_at_zero(logits, targets, pos_weight):
 def with_an_exponential_that_overflows(logits, targets, pos_weight):
     for_ill, for_healthy = (1 + (-logits).exp()).log(), (1 + logits.exp()).log()
     return torch.where(targets == 1, pos_weight * for_ill, for_healthy).mean()
+
+
+@wrong("precision_and_recall", says="divide by 1, not by 2")
+def never_divides_by_less_than_two(logits, targets, threshold):
+    flagged, ill = logits.sigmoid() >= threshold, targets == 1
+    found = (flagged & ill).sum().item()
+    return found / max(flagged.sum().item(), 2), found / max(ill.sum().item(), 2)
+
+
+@wrong("auc_by_pairs", says="do not round")
+def rounds_the_area(scores, targets):
+    ill, healthy = scores[targets == 1].unsqueeze(1), scores[targets == 0]
+    return round(((ill > healthy).float() + 0.5 * (ill == healthy).float()).mean().item(), 1)
+
+
+@wrong("auc_by_pairs", says="do not round")
+def rounds_the_area_to_three_places(scores, targets):
+    ill, healthy = scores[targets == 1].unsqueeze(1), scores[targets == 0]
+    return round(((ill > healthy).float() + 0.5 * (ill == healthy).float()).mean().item(), 3)
+
+
+def _costs_of(probabilities, targets, miss_cost, alarm_cost):
+    thresholds = torch.cat([probabilities, torch.full_like(probabilities[:1], 2.0)])
+    flagged, ill = probabilities.unsqueeze(1) >= thresholds, targets.unsqueeze(1) == 1
+    return thresholds, (miss_cost * (ill & ~flagged) + alarm_cost * (~ill & flagged)).sum(dim=0)
+
+
+@wrong("cheapest_threshold", says="of these return the lowest")
+def takes_the_last_of_tied_thresholds(probabilities, targets, miss_cost, alarm_cost):
+    thresholds, costs = _costs_of(probabilities, targets, miss_cost, alarm_cost)
+    return thresholds[costs == costs.min()][-1].item()
+
+
+@wrong("weighted_bce", says="torch's own loss")
+def lets_torch_weigh(logits, targets, pos_weight):
+    weight = torch.tensor(pos_weight, dtype=logits.dtype, device=logits.device)
+    return functional.binary_cross_entropy_with_logits(logits, targets, pos_weight=weight)
+
+
+@wrong("precision_and_recall", says="not in percent")
+def rates_in_percent(logits, targets, threshold):
+    return tuple(100 * rate for rate in _rates(logits.sigmoid() >= threshold, targets))
+
+
+@wrong("precision_and_recall", says="you flagged those below")
+def flags_below_the_threshold(logits, targets, threshold):
+    return _rates(logits.sigmoid() <= threshold, targets)
+
+
+@wrong("precision_and_recall", says="targets are 1")
+def takes_the_healthy_for_the_ill(logits, targets, threshold):
+    return _rates(logits.sigmoid() >= threshold, 1 - targets)
+
+
+@wrong("precision_and_recall", says="the first is right, but recall is not")
+def divides_both_by_the_flagged(logits, targets, threshold):
+    precision, _ = _rates(logits.sigmoid() >= threshold, targets)
+    return precision, precision
+
+
+@wrong("auc_by_pairs", says="not in percent")
+def area_in_percent(scores, targets):
+    ill, healthy = scores[targets == 1].unsqueeze(1), scores[targets == 0]
+    return 100 * ((ill > healthy).float() + 0.5 * (ill == healthy).float()).mean().item()
+
+
+@wrong("auc_by_pairs", says="one ill patient with the higher score")
+def area_of_equal_scores(scores, targets):
+    ill, healthy = scores[targets == 1].unsqueeze(1), scores[targets == 0]
+    return (ill == healthy).float().mean().item()
+
+
+@wrong("cheapest_threshold", says="but a cheaper one is")
+def sums_without_the_misses(probabilities, targets, miss_cost, alarm_cost):
+    thresholds, costs = _costs_of(probabilities, targets, 0, alarm_cost)
+    return thresholds[costs == costs.min()].min().item()
+
+
+@wrong("weighted_bce", says="already wrong for one malignant patient")
+def loss_of_the_malignant_squared(logits, targets, pos_weight):
+    return _losses(logits, targets, pos_weight**2).mean()
+
+
+@wrong("weighted_bce", says="already wrong for one benign patient")
+def leaves_out_the_benign(logits, targets, pos_weight):
+    return (targets * _losses(logits, targets, pos_weight)).mean()

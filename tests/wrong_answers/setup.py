@@ -138,7 +138,7 @@ def order_as_a_set(steps):
     return set(steps)
 
 
-@wrong("order_steps", says="expected 'train', got 'evaluate'")
+@wrong("order_steps", says="'evaluate' stands before 'train'")
 def order_evaluate_before_train(steps):
     steps = sorted(steps, key=STEPS.index)
     place = steps.index("train")
@@ -146,7 +146,7 @@ def order_evaluate_before_train(steps):
     return steps
 
 
-@wrong("order_steps", says="expected 'model', got 'loss'")
+@wrong("order_steps", says="'loss' stands before 'model'")
 def order_loss_before_model(steps):
     swapped = ["data", "loss", "model", *STEPS[3:]]
     return sorted(steps, key=swapped.index)
@@ -214,7 +214,7 @@ def score_divided_by_the_wrong_length(train_labels, test_labels):
     return test_labels.count(most_common(train_labels)) / len(train_labels)
 
 
-@wrong("baseline_score", says="expected 0.")
+@wrong("baseline_score", says="test labels equal it")
 def score_rounded(train_labels, test_labels):
     return round(test_labels.count(most_common(train_labels)) / len(test_labels), 1)
 
@@ -253,3 +253,25 @@ def score_without_its_fraction(train_labels, test_labels):
 @wrong("baseline_score", says="among the test labels")
 def score_of_the_most_common_label_of_both(train_labels, test_labels):
     return test_labels.count(most_common(train_labels + test_labels)) / len(test_labels)
+
+
+@wrong("double", says="that is the number itself")
+def double_nothing(number):
+    return number
+
+
+@wrong("count_parameters", says="your numbers are others")
+def count_each_line_twice(sizes):
+    return sum((2 * a + 1) * b for a, b in pairwise(sizes))
+
+
+@wrong("order_steps", says="and no other")
+def order_but_the_last(steps):
+    workflow = ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
+    return [step for step in workflow if step in steps][:-1]
+
+
+@wrong("baseline_score", says="need not occur in the test at all")
+def score_of_the_most_common_that_occurs(train_labels, test_labels):
+    common = max(set(test_labels), key=train_labels.count)
+    return test_labels.count(common) / len(test_labels)

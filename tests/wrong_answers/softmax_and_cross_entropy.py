@@ -263,3 +263,67 @@ def counts_the_classes_in_the_batch(logits, targets, smoothing):
 @wrong("smoothed_loss_and_gradient", says="return two values")
 def forgets_the_gradient(logits, targets, smoothing):
     return _answer(logits, _soften(logits, targets, smoothing))[0]
+
+
+@wrong("stable_log_softmax", says="without torch's log_softmax")
+def lets_torch_do_it(logits):
+    return functional.log_softmax(logits, dim=1)
+
+
+@wrong("loss_and_confidence", says="for ±1000")
+def loss_by_the_naive_exponential(logits, targets):
+    p = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
+    right = p.gather(1, targets.unsqueeze(1)).squeeze(1)
+    return -right.log().mean(), right
+
+
+def _search_between(softmax, logits, confidence, low, high):
+    for _ in range(60):
+        middle = (low * high) ** 0.5
+        if softmax(logits / middle).max() > confidence:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+@wrong("temperature_for", says="does an exponential overflow")
+def temperature_by_the_naive_exponential(logits, confidence):
+    return _search_between(lambda z: z.exp() / z.exp().sum(), logits, confidence, 0.01, 100.0)
+
+
+@wrong("temperature_for", says="is it not tried?")
+def temperature_not_below_a_fiftieth(logits, confidence):
+    return _search_between(lambda z: z.softmax(dim=0), logits, confidence, 0.02, 100.0)
+
+
+@wrong("temperature_for", says="which the temperature may be as well")
+def temperature_up_to_eighty(logits, confidence):
+    return _search_between(lambda z: z.softmax(dim=0), logits, confidence, 0.01, 80.0)
+
+
+@wrong("smoothed_loss_and_gradient", says="write both out by hand")
+def smoothed_by_autograd(logits, targets, smoothing):
+    leaf = logits.clone().requires_grad_()
+    with torch.enable_grad():
+        loss = functional.cross_entropy(leaf, targets, label_smoothing=smoothing)
+    return loss.detach(), torch.autograd.grad(loss, leaf)[0]
+
+
+@wrong("stable_log_softmax", says="already wrong for the one row [0, 0]")
+def adds_the_logarithm(logits):
+    shifted = logits - logits.max(dim=1, keepdim=True).values
+    return shifted + shifted.exp().sum(dim=1, keepdim=True).log()
+
+
+@wrong("loss_and_confidence", says="the loss comes first")
+def confidence_before_the_loss(logits, targets):
+    p = torch.softmax(logits, dim=1)
+    right = p.gather(1, targets.unsqueeze(1)).squeeze(1)
+    return right, functional.cross_entropy(logits, targets)
+
+
+@wrong("smoothed_loss_and_gradient", says="the loss is right, but not its gradient")
+def gradient_of_softmax_alone(logits, targets, smoothing):
+    loss, _ = _answer(logits, _soften(logits, targets, smoothing))
+    return loss, torch.softmax(logits, dim=1)

@@ -87,7 +87,7 @@ def logs_nothing(folder, losses, every):
     return len(losses) * every
 
 
-@wrong("log_losses", says="value 1: expected")
+@wrong("log_losses", says="the values are not the losses")
 def logs_the_places_as_values(folder, losses, every):
     _log(folder, ((i * every, i) for i, _ in enumerate(losses, start=1)))
     return len(losses) * every
@@ -427,4 +427,74 @@ def takes_infinity_for_a_number(values, weight):
         count += 1
         average = weight * average + (1 - weight) * value
         shown.append(average / (1 - weight**count))
+    return shown
+
+
+@wrong("read_repaired", says="read the folder, not one file")
+def reads_the_first_file(folder, tag):
+    events = _events(min(folder.iterdir()), tag)
+    return [event.step for event in events], [event.value for event in events]
+
+
+@wrong("best_run", says="not their means")
+def lowest_mean(folder, tag):
+    means = {}
+    for run in folder.iterdir():
+        reader = EventAccumulator(str(run)).Reload()
+        if tag in reader.Tags()["scalars"]:
+            values = [event.value for event in reader.Scalars(tag)]
+            if not math.isnan(values[-1]):
+                means[run.name] = sum(values) / len(values)
+    return min(means, key=means.get)
+
+
+@wrong("log_losses", says="your first point is at")
+def log_one_period_late(folder, losses, every):
+    with SummaryWriter(folder) as writer:
+        for number, loss in enumerate(losses, start=2):
+            writer.add_scalar("loss/train", loss, number * every)
+    return (len(losses) + 1) * every
+
+
+@wrong("log_losses", says="log every loss")
+def log_the_first_only(folder, losses, every):
+    with SummaryWriter(folder) as writer:
+        writer.add_scalar("loss/train", losses[0], every)
+    return len(losses) * every
+
+
+@wrong("log_losses", says="the values are not the losses")
+def log_the_step_as_value(folder, losses, every):
+    with SummaryWriter(folder) as writer:
+        for number in range(1, len(losses) + 1):
+            writer.add_scalar("loss/train", number, number * every)
+    return len(losses) * every
+
+
+@wrong("best_run", says="not all runs' last values")
+def all_last_values(folder, tag):
+    return {run.name: 1.0 for run in folder.iterdir()}
+
+
+@wrong("smooth", says="so the value itself is shown")
+def smooth_by_the_share_upside_down(values, weight):
+    average, count, shown = 0.0, 0, []
+    for value in values:
+        if math.isfinite(value):
+            average = weight * average + (1 - weight) * value
+            count += 1
+            value = average * (1 - weight**count)
+        shown.append(value)
+    return shown
+
+
+@wrong("smooth", says="values[0] is shown rightly")
+def smooth_with_a_share_that_is_multiplied(values, weight):
+    average, count, shown = 0.0, 0, []
+    for value in values:
+        if math.isfinite(value):
+            average = weight * average + (1 - weight) * value
+            count += 1
+            value = average / (1 - weight / count)
+        shown.append(value)
     return shown

@@ -151,7 +151,7 @@ def crop_and_squeeze(images, top, left, size):
     return images[:, top : top + size, left : left + size].permute(0, 3, 1, 2).squeeze()
 
 
-@wrong("crop_channels_first", says="expected shape")
+@wrong("crop_channels_first", says="the result has four dimensions")
 def crop_the_first_image(images, top, left, size):
     return images[0, top : top + size, left : left + size].permute(2, 0, 1)
 
@@ -291,3 +291,30 @@ def crop_that_slices_the_photographs(images, top, left, size):
 @wrong("label_scores", says="along dimension 1")
 def label_scores_down_the_columns(scores, labels):
     return scores.gather(0, labels.unsqueeze(0)).squeeze(0)
+
+
+@wrong("scale_columns", says="a standard deviation of 1")
+def scale_columns_twice(table):
+    table = table.float()
+    return 2 * (table - table.mean(dim=0)) / table.std(dim=0)
+
+
+@wrong("crop_channels_first", says="yours begins at row")
+def crop_channels_first_one_row_late(images, top, left, size):
+    rows = images[:, top + 1 : top + 1 + size]
+    return rows[:, :, left : left + size].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="dimension 2 is that of the rows")
+def crop_channels_first_one_row_more(images, top, left, size):
+    return images[:, top : top + size + 1, left : left + size].permute(0, 3, 1, 2)
+
+
+@wrong("squared_distances", says="you added the coordinates")
+def squared_sums(a, b):
+    return ((a.unsqueeze(1) + b.unsqueeze(0)) ** 2).sum(dim=2)
+
+
+@wrong("squared_distances", says="whose squares add up to")
+def cubed_distances(a, b):
+    return ((a.unsqueeze(1) - b.unsqueeze(0)).abs() ** 3).sum(dim=2)

@@ -214,3 +214,57 @@ def _means(features, targets):
 
 def _distances(features, targets, queries):
     return torch.cdist(queries, _means(features, targets))
+
+
+@wrong("replace_head", says="device")
+def head_on_the_default_device(model, classes):
+    old = model[-1]
+    model[-1] = nn.Linear(old.in_features, classes, dtype=old.weight.dtype)
+    return model
+
+
+@wrong("replace_head", says="a layer has no device")
+def head_on_a_layer_s_device(model, classes):
+    old = model[-1]
+    model[-1] = nn.Linear(old.in_features, classes, device=old.device)
+    return model
+
+
+@wrong("some_of_each", says="a row must not come twice")
+def rows_with_repeats(targets, count, generator):
+    chosen = []
+    for label in targets.unique():
+        rows = (targets == label).nonzero().flatten()
+        places = torch.randint(len(rows), (count,), generator=generator)
+        chosen.append(rows[places.to(rows.device)])
+    return torch.cat(chosen)
+
+
+@wrong("layer_rates", says="times the next one's rate")
+def rates_that_fall_evenly(parts, rate, factor):
+    last = len(parts) - 1
+    return [
+        {"params": list(part.parameters()), "lr": rate * (1 - factor * (last - i) / 3)}
+        for i, part in enumerate(parts)
+    ]
+
+
+@wrong("layer_rates", says="the last part learns at rate itself")
+def rates_that_are_added(parts, rate, factor):
+    last = len(parts) - 1
+    return [
+        {"params": list(part.parameters()), "lr": rate + factor ** (last - i)}
+        for i, part in enumerate(parts)
+    ]
+
+
+@wrong("nearest_mean", says="not for each example")
+def nearest_mean_of_an_example_s_class(features, targets, queries):
+    means = torch.stack([features[targets == label].mean(dim=0) for label in targets])
+    return torch.cdist(queries, means).argmin(dim=1)
+
+
+@wrong("nearest_mean", says="all rows of its class and no others")
+def nearest_mean_of_the_other_classes(features, targets, queries):
+    rest = [features[targets != label].mean(dim=0) for label in targets.unique()]
+    return torch.cdist(queries, torch.stack(rest)).argmin(dim=1)

@@ -64,7 +64,7 @@ def statistics_of_the_first_picture(images):
     return (images[:1] / 255).mean(EVERY), (images[:1] / 255).std(EVERY)
 
 
-@wrong("channel_statistics", says="values differ")
+@wrong("channel_statistics", says="divide by 255")
 def statistics_of_256_steps(images):
     return (images / 256).mean(EVERY), (images / 256).std(EVERY)
 
@@ -181,12 +181,12 @@ def shift_in_place(image, down, right):
     return image
 
 
-@wrong("shift_picture", says="values differ")
+@wrong("shift_picture", says="is not where it lands")
 def shift_not_up(image, down, right):
     return _shift(image, max(down, 0), right)
 
 
-@wrong("shift_picture", says="values differ")
+@wrong("shift_picture", says="is not where it lands")
 def shift_without_columns(image, down, right):
     return _shift(image, down, 0)
 
@@ -247,7 +247,7 @@ def mix_picture_alone(images, labels, lam, classes):
     return _blend(images, lam)
 
 
-@wrong("mix_pair", says="expected shape")
+@wrong("mix_pair", says="but not the target")
 def mix_guessing_the_classes(images, labels, lam, classes):
     return _blend(images, lam), _blend(F.one_hot(labels, 20).float(), lam)
 
@@ -314,12 +314,12 @@ def flip_and_forget_the_boxes(image, boxes):
     return image.flip(2)
 
 
-@wrong("flip_with_boxes", says="expected dtype")
+@wrong("flip_with_boxes", says="keep the dtype of the boxes")
 def flip_to_float(image, boxes):
     return image.flip(2), _flip(image, boxes)[1].float()
 
 
-@wrong("flip_with_boxes", says="expected shape")
+@wrong("flip_with_boxes", says="a box is a row")
 def flip_stacked_wrongly(image, boxes):
     left, top, right, bottom = boxes.T
     width = image.shape[2]
@@ -339,3 +339,27 @@ def shift_over_the_old_picture(image, down, right):
     part = image[:, max(-down, 0) : rows - max(down, 0), max(-right, 0) : columns - max(right, 0)]
     moved[:, max(down, 0) : rows - max(-down, 0), max(right, 0) : columns - max(-right, 0)] = part
     return moved
+
+
+@wrong("mix_pair", says="the first label may be the larger")
+def mixes_sorted_labels(images, labels, lam, classes):
+    low, high = labels.sort().values
+    target = lam * F.one_hot(low, classes) + (1 - lam) * F.one_hot(high, classes)
+    return lam * images[0] + (1 - lam) * images[1], target
+
+
+@wrong("channel_statistics", says="with its correction")
+def std_without_the_correction(images):
+    scaled = images / 255
+    return scaled.mean(dim=(0, 2, 3)), scaled.std(dim=(0, 2, 3), correction=0)
+
+
+@wrong("undo_normalise", says="they were the mean")
+def undo_by_twice_the_mean(images, mean, std):
+    return images * std.reshape(-1, 1, 1) + 2 * mean.reshape(-1, 1, 1)
+
+
+@wrong("mix_pair", says="but not the picture")
+def adds_the_pictures(images, labels, lam, classes):
+    target = lam * F.one_hot(labels[0], classes) + (1 - lam) * F.one_hot(labels[1], classes)
+    return images[0] + images[1], target

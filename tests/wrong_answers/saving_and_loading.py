@@ -87,11 +87,6 @@ def _changed(before, after):
     return sorted(changed | (before.keys() ^ after.keys()))
 
 
-def _epochs(names):
-    epochs = [name for name in names if name.startswith("epoch_")]
-    return sorted(epochs, key=lambda name: int(name[6:-3]))
-
-
 def _same(old, new):
     return old.dtype == new.dtype and torch.equal(old, new)
 

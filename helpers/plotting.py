@@ -1,8 +1,10 @@
 """Figures that the lessons share. Each returns its axes, so that a lesson can add to them."""
 
 import re
+import zipfile
 from collections.abc import Callable, Sequence
 from itertools import cycle, pairwise, product
+from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -553,3 +555,54 @@ def draw_confusion(matrix: torch.Tensor, class_names: list[str], ax: Axes | None
     ax.set(xlabel="predicted", ylabel="true")
     ax.grid(visible=False)
     return ax
+
+
+def draw_files(paths: Sequence[str | Path], ax: Axes | None = None, **settings: Any) -> Axes:
+    """Draw files with weights, one below the other: each part is as wide as it is long.
+
+    Args:
+        paths: Of what `torch.save` wrote, a zip archive, or of `.safetensors`.
+        ax: Where to draw; None for a new figure, as high as it needs to be.
+        settings: What `ax.set` takes, such as title.
+
+    Returns:
+        The axes; the first file is at the top, at `y = 0`. A wide part's name stands in it, that of
+        a narrower one above it; the narrowest have none.
+    """
+    files = {Path(path).name: _parts(Path(path)) for path in paths}
+    longest = max(sum(parts.values()) for parts in files.values())
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8, 1 + 0.9 * len(files)))
+    for row, parts in enumerate(files.values()):
+        start = 0
+        for number, (name, length) in enumerate(parts.items()):
+            look = {"facecolor": ("0.95", "0.8")[number % 2], "edgecolor": "black"}
+            ax.add_patch(Rectangle((start, row - 0.25), length, 0.5, linewidth=0.5, **look))
+            middle, share = start + length / 2, length / longest
+            if share > 0.015 * len(name):
+                ax.text(middle, row, name, ha="center", va="center", size=8)
+            elif share > 0.02:
+                line = {"arrowstyle": "-", "linewidth": 0.6, "color": "black"}
+                side = {"ha": "right" if middle > 0.8 * longest else "left", "va": "bottom"}
+                place = {"xy": (middle, row - 0.25), "xytext": (middle, row - 0.36)}
+                ax.annotate(name, size=8, arrowprops=line, **place, **side)
+            start += length
+    ax.set_yticks(range(len(files)), files)
+    ax.set(xlim=(-0.01 * longest, 1.01 * longest), ylim=(len(files) - 0.6, -0.7), xlabel="byte")
+    ax.grid(visible=False)
+    ax.set(**settings)
+    return ax
+
+
+def _parts(path: Path) -> dict[str, int]:
+    """Give the lengths of the parts of a file with weights, in order, all bytes counted."""
+    size = path.stat().st_size
+    if path.suffix == ".safetensors":
+        with path.open("rb") as file:  # it begins with eight bytes: how long the header is
+            header = 8 + int.from_bytes(file.read(8), "little")
+        return {"header": header, "numbers": size - header}
+    with zipfile.ZipFile(path) as archive:
+        names = [entry.filename.partition("/")[2] for entry in archive.infolist()]
+        starts = [entry.header_offset for entry in archive.infolist()] + [archive.start_dir]
+    parts = {name: end - start for name, (start, end) in zip(names, pairwise(starts), strict=True)}
+    return parts | {"table of contents": size - starts[-1]}

@@ -424,22 +424,6 @@ RIGHT = {
             "average, count, shown = (0, 0.0, [])",
         ),
     },
-    "checkpointing.changed_names": {
-        **_each(
-            "keys take part with a dict as with its keys",
-            "same = {name for name in before & after.keys() if before[name].dtype == "
-            "after[name].dtype and torch.equal(before[name], after[name])}",
-            "same = {name for name in before.keys() & after if before[name].dtype == "
-            "after[name].dtype and torch.equal(before[name], after[name])}",
-            "return sorted((before | after.keys()) - same)",
-            "return sorted((before.keys() | after) - same)",
-        ),
-        **_each(
-            "equality has no order",
-            "same = {name for name in before.keys() & after.keys() if before[name].dtype == "
-            "after[name].dtype and torch.equal(after[name], before[name])}",
-        ),
-    },
     "checkpointing.epochs_to_delete": {
         **_each(
             "max takes its arguments in any order",
@@ -456,6 +440,42 @@ RIGHT = {
         **_each(
             "the optimizer holds every parameter of the model",
             "model.zero_grad()",
+        ),
+    },
+    "saving_and_loading.changed_names": {
+        **_each(
+            "keys take part with a dict as with its keys",
+            "same = {name for name in before & after.keys() if before[name].dtype == "
+            "after[name].dtype and torch.equal(before[name], after[name])}",
+            "same = {name for name in before.keys() & after if before[name].dtype == "
+            "after[name].dtype and torch.equal(before[name], after[name])}",
+            "return sorted((before | after.keys()) - same)",
+            "return sorted((before.keys() | after) - same)",
+        ),
+        **_each(
+            "equality has no order",
+            "same = {name for name in before.keys() & after.keys() if before[name].dtype == "
+            "after[name].dtype and torch.equal(after[name], before[name])}",
+        ),
+    },
+    "saving_and_loading.transplant": {
+        **_each(
+            "a dict takes part as its keys do",
+            "return (sorted(own - fits.keys()), sorted(weights.keys() - fits.keys()))",
+            "return (sorted(own.keys() - fits), sorted(weights.keys() - fits.keys()))",
+            "return (sorted(own.keys() - fits.keys()), sorted(weights - fits.keys()))",
+            "return (sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits))",
+        ),
+    },
+    "saving_and_loading.name_pictures": {
+        **_each("that is the default", "saved = torch.load(path, map_location='cpu')"),
+        **_each(
+            "a tensor of one whole number is a place in a list, too",
+            "return [saved['classes'][place] for place in logits.argmax(dim=1)]",
+        ),
+        **_each(
+            "a dimension counted from the end is the same one",
+            "return [saved['classes'][place] for place in logits.argmax(dim=-1).tolist()]",
         ),
     },
 }

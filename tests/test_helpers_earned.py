@@ -16,7 +16,8 @@ PROGRAMS = {"__init__", "doctor", "progress", "paths"}
 SOON = "what recurs in figures; lessons from 05 on, as they are rewritten"
 ONE_FIGURE = "a long drawing that would hide the idea of its lesson"
 CHECKPOINTS = (
-    "earned in lesson 14, where a second process trains by it; tools/pretrain.py saves by it"
+    "hardened twins of the plain functions that lessons 14 and 15 write out; a second process of "
+    "lesson 15 trains by them, and tools/pretrain.py saves by them"
 )
 DECLARED = {
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",
@@ -24,8 +25,8 @@ DECLARED = {
     "helpers.pictures.open_picture": "reads a file in lesson 06 and for `ImageFiles`, any of them",
     "helpers.pictures.Images": "what `load_images` returns",
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
-    "helpers.plotting.draw_bars": SOON,
     "helpers.plotting.draw_broadcast": ONE_FIGURE,
+    "helpers.plotting.draw_files": ONE_FIGURE,
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,
     "helpers.plotting.draw_paths": ONE_FIGURE,

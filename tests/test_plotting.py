@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from helpers.paths import ROOT
 from helpers.plotting import (
@@ -11,6 +12,7 @@ from helpers.plotting import (
     draw_broadcast,
     draw_confusion,
     draw_curves,
+    draw_files,
     draw_graph,
     draw_history,
     draw_images,
@@ -306,3 +308,21 @@ def test_pictures_of_any_size_stand_in_a_row_under_one_title():
     assert [ax.get_title(loc="center") for ax in fig.axes] == ["a", "b"]
     assert [ax.images[0].get_array().shape for ax in fig.axes] == [(4, 6, 3), (5, 2)]
     assert fig.get_suptitle() == "Two"
+
+
+def test_the_parts_of_a_file_are_as_wide_as_they_are_long(tmp_path):
+    weights = {"a": torch.zeros(1000), "b": torch.zeros(2)}
+    torch.save(weights, tmp_path / "w.pt")
+    save_file(weights, tmp_path / "w.safetensors")
+    ax = draw_files([tmp_path / "w.pt", tmp_path / "w.safetensors"], title="T")
+    *zipped, header, numbers = ax.patches
+    for row, parts in enumerate((zipped, [header, numbers])):
+        ends = [part.get_x() + part.get_width() for part in parts]
+        assert [0, *ends[:-1]] == [part.get_x() for part in parts]
+        assert ends[-1] == (tmp_path / ("w.pt", "w.safetensors")[row]).stat().st_size
+        assert {part.get_y() + 0.25 for part in parts} == {row}
+    assert numbers.get_width() == 4008
+    said = [text.get_text() for text in ax.texts]
+    assert {"data.pkl", "data/0", "table of contents", "numbers"} <= set(said)
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first file is at the top
+    assert ax.get_title() == "T"

@@ -40,7 +40,7 @@ MOVES_ON = {
         *("14a3c25a", "c34a7205", "e54ba526", "1e3620cf", "3debd21f", "e32678ac"),
         *("0c621f85", "99a29586", "96ceaf0d", "6f4e6393", "2411cca9", "e9ff43e7"),
     ],
-    "14_checkpointing": ["92c2f79e", "07e85784"],
+    "15_checkpointing": ["92c2f79e", "07e85784"],
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.
@@ -53,7 +53,7 @@ HALF_IMPORTED = re.compile(
 )
 
 # How much of a full disk is left; what some lessons write first is small.
-FREE = {"14_checkpointing": MIB}
+FREE = {"14_saving_and_loading": MIB, "15_checkpointing": MIB}
 ALMOST_NOTHING = 16 * 2**10
 
 needs_mounts = pytest.mark.skipif(

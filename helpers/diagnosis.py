@@ -1,6 +1,6 @@
 """What can be found wrong with a training before it begins. Earned in lesson 16.
 
-`diagnose` is what later lessons call. The others are its steps: each yields a line for each finding.
+`diagnose` is what later lessons call. The others are its steps: most yield a line a finding.
 """
 
 import copy
@@ -12,6 +12,26 @@ import torch
 from torch import nn, optim
 
 from helpers.checkpoint import random_state, set_random_state
+
+
+def take_batch(loader: Iterable) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the first batch of a copy of the loader, whose generators stay where they are.
+
+    Args:
+        loader: Yields batches; can be read more than once. Its dataset is not copied.
+
+    Raises:
+        TypeError: The loader can be read only once, so its first batch would be lost.
+        ValueError: The loader yields nothing.
+    """
+    if hasattr(loader, "__next__"):
+        raise TypeError("this loader can be read only once; give one that starts again")
+    shared = getattr(loader, "dataset", loader)  # may be large
+    running = getattr(loader, "_iterator", None)  # workers cannot be copied
+    twin = copy.deepcopy(loader, {id(running): None, id(shared): shared})
+    for batch in twin:
+        return batch
+    raise ValueError("the loader yields no batch; is its dataset empty?")
 
 
 def repeat_step(
@@ -218,56 +238,36 @@ def find_in_rate(
 
 def examine(
     model: nn.Module,
-    loader: Iterable,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
     loss_fn: Callable,
     optimizer: optim.Optimizer | None,
 ) -> Iterator[str]:
-    """Take the steps one by one; the arguments are those of `diagnose`.
+    """Take the steps one by one, each with copies.
+
+    Args:
+        model: On the device of the inputs.
+        inputs: (batch, ...).
+        targets: (batch, ...).
+        loss_fn: Takes (outputs, targets); returns the batch's mean loss.
+        optimizer: That is to train the model; None if the model is only to be measured.
 
     Raises:
-        TypeError: The loader can be read only once, so its first batch would be lost.
         IndexError: A label has no output.
-        StopIteration: (as RuntimeError) The loader yields nothing.
     """
-    if iter(loader) is loader:
-        raise TypeError("the loader can be read only once; give one that starts again")
-    device = next(model.parameters()).device
-    inputs, targets = (part.to(device) for part in next(iter(loader)))
     yield from find_in_batch(inputs, targets)
     yield from find_unregistered(model)
     yield from find_in_forward(copy.deepcopy(model), inputs, optimizer is not None)
     yield from find_left_behind(copy.deepcopy(model), inputs)
     outputs = copy.deepcopy(model).eval()(inputs).detach()
     classes = outputs.ndim == targets.ndim + 1 and outputs.shape[1] > 1
-    look = find_in_classes if classes else find_in_pairs
-    yield from look(outputs, targets, loss_fn)
+    find = find_in_classes if classes else find_in_pairs
+    yield from find(outputs, targets, loss_fn)
     if optimizer is not None:
         yield from find_untrained(model, optimizer)
         yield from find_in_steps(copy.deepcopy(model), inputs, targets, loss_fn)
         twins = copy.deepcopy((model, optimizer))  # a copy, and an optimizer of the copy
         yield from find_in_rate(*twins, inputs, targets, loss_fn)
-
-
-def find_generators(loader: Iterable) -> list[torch.Generator]:
-    """List the generators that a loader, its samplers and its dataset draw from.
-
-    Args:
-        loader: A DataLoader, or anything else, which has none.
-
-    Returns:
-        Each generator once or more often.
-    """
-    found = []
-    todo = [loader]
-    while todo:
-        part = todo.pop()
-        for name in ("generator", "sampler", "batch_sampler", "dataset"):
-            value = getattr(part, name, None)
-            if isinstance(value, torch.Generator):
-                found.append(value)
-            elif value is not None:
-                todo.append(value)
-    return found
 
 
 def diagnose(
@@ -294,16 +294,16 @@ def diagnose(
         way is a finding, and the last one.
     """
     before = random_state()
-    states = [(each, each.get_state()) for each in find_generators(loader)]
     found = []
     try:
+        device = next(model.parameters()).device
+        batch = [part.to(device) for part in take_batch(loader)]
         with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
-            for line in examine(model, loader, loss_fn, optimizer):
+            for line in examine(model, *batch, loss_fn, optimizer):
                 found.append(line)
     except Exception as error:
         found.append(f"{type(error).__name__}: {error}")
-    set_random_state(before)
-    for generator, state in states:
-        generator.set_state(state)
+    finally:
+        set_random_state(before)
     return list(dict.fromkeys(found))  # each line once

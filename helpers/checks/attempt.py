@@ -216,7 +216,7 @@ def is_stub(function: Callable, given: Callable | None = None) -> bool:
     code = _code(function)
     if code is None:
         return False
-    if given is not None and _steps(code) == _steps(given.__code__):
+    if given is not None and _steps(code) in _steps_given(given):
         return True
     steps = [step for step in dis.get_instructions(code) if step.opname not in _IDLE]
     # Nothing but "return None": a stub leaves no other instruction, in any Python version.
@@ -242,6 +242,16 @@ def _steps(code: CodeType) -> list[tuple]:
         for s in dis.get_instructions(code)
     ]
     return [arguments, *steps]
+
+
+@functools.cache
+def _steps_given(given: Callable) -> list[list[tuple]]:
+    """List the steps of our own function, as compiled in its module and as in a cell by itself.
+
+    Python compiles `torch.ones(3)` otherwise where the same text also imports torch.
+    """
+    alone = compile(inspect.getsource(given), "given", "exec").co_consts
+    return [_steps(given.__code__), *(_steps(c) for c in alone if isinstance(c, CodeType))]
 
 
 def _code(function: Callable) -> CodeType | None:

@@ -170,7 +170,7 @@ def find_in_forward(model: nn.Module, inputs: torch.Tensor, trains: bool) -> Ite
         yield "the model is in eval mode; call train() before training"
     as_is = model(inputs)
     together = model.eval()(inputs)
-    noise = (model(inputs) - together).abs().max()  # of a model that draws random numbers
+    noise = (model(inputs) - together).abs().max()  # 0, or it draws numbers
     bound = 0.01 * together.abs().max() + noise
     if not trains and (as_is - together).abs().max() > bound:
         yield "the model is in train mode; call eval() before measuring"
@@ -266,7 +266,7 @@ def examine(
     if optimizer is not None:
         yield from find_untrained(model, optimizer)
         yield from find_in_steps(copy.deepcopy(model), inputs, targets, loss_fn)
-        twins = copy.deepcopy((model, optimizer))  # a copy, and an optimizer of the copy
+        twins = copy.deepcopy((model, optimizer))  # still model and optimizer
         yield from find_in_rate(*twins, inputs, targets, loss_fn)
 
 

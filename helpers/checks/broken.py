@@ -32,7 +32,7 @@ def make_reader(features, classes):
 
 
 def even_out(images):
-    """Return each image minus the mean of its own pixels, so that all are equally bright.
+    """Return each image minus the mean of its own pixels: all are equally bright.
 
     images: float32, (images, pixels).
     """
@@ -75,9 +75,10 @@ def prepare_head(model, lr):
 
 
 def add_scale(model, features):
-    """Give the model a `scale` that trains: float32 ones, (features,). Return the model.
+    """Give the model a `scale` that trains, and return the model.
 
-    model: nn.Module that reads self.scale. features: int.
+    model: nn.Module that reads self.scale: at first ones, float32, shape (features,).
+    features: int.
     """
     model.scale = torch.ones(features, requires_grad=True)
     return model
@@ -119,7 +120,8 @@ def measure_accuracy(model, inputs, targets):
 def report_loss(model, loader, loss_fn):
     """Return the mean loss over all examples, a float.
 
-    model: nn.Module. loader: a list of pairs of tensors. loss_fn: function, a batch's mean.
+    model: nn.Module. loader: a list of pairs of tensors, inputs and targets.
+    loss_fn: function that returns a batch's mean loss.
     """
     losses = []
     for inputs, targets in loader:

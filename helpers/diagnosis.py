@@ -257,8 +257,8 @@ def examine(
     """
     yield from find_in_batch(inputs, targets)
     yield from find_unregistered(model)
-    yield from find_in_forward(copy.deepcopy(model), inputs, optimizer is not None)
     yield from find_left_behind(copy.deepcopy(model), inputs)
+    yield from find_in_forward(copy.deepcopy(model), inputs, optimizer is not None)
     outputs = copy.deepcopy(model).eval()(inputs).detach()
     classes = outputs.ndim == targets.ndim + 1 and outputs.shape[1] > 1
     find = find_in_classes if classes else find_in_pairs

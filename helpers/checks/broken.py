@@ -21,7 +21,7 @@ def shuffle_pairs(inputs, targets):
     return inputs, targets
 
 
-def make_reader(features, classes):
+def make_classifier(features, classes):
     """Return a model for nn.CrossEntropyLoss, from (n, features) to (n, classes).
 
     features, classes: int.

@@ -93,8 +93,8 @@ def shuffle_pairs(attempt: Attempt) -> None:
         attempt.require(_share(model, inputs, targets) > 0.9, "a model cannot learn your pairs")
 
 
-@exercise(given=broken.make_reader)
-def make_reader(attempt: Attempt) -> None:
+@exercise(given=broken.make_classifier)
+def make_classifier(attempt: Attempt) -> None:
     """A model with one hidden layer that gives logits."""
     for classes, features in [(4, 6), (3, 5)]:
         inputs, targets = _clusters(attempt, 150, classes, features)

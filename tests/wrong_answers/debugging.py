@@ -46,29 +46,29 @@ def only_the_order(inputs, targets):
     return torch.randperm(len(inputs))
 
 
-@wrong("make_reader", says="the outputs are probabilities")
+@wrong("make_classifier", says="the outputs are probabilities")
 def probabilities(features, classes):
-    return broken.make_reader(features, classes)
+    return broken.make_classifier(features, classes)
 
 
-@wrong("make_reader", says="the outputs are probabilities")
+@wrong("make_classifier", says="the outputs are probabilities")
 def softmax_over_the_last(features, classes):
     layers = [nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, classes)]
     return nn.Sequential(*layers, nn.Softmax(dim=-1))
 
 
-@wrong("make_reader", says="the loss is still")
+@wrong("make_classifier", says="the loss is still")
 def sigmoid_instead(features, classes):
     layers = [nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, classes)]
     return nn.Sequential(*layers, nn.Sigmoid())
 
 
-@wrong("make_reader", says="the loss is still")
+@wrong("make_classifier", says="the loss is still")
 def without_the_relu(features, classes):
     return nn.Sequential(nn.Linear(features, 32), nn.Linear(32, classes))
 
 
-@wrong("make_reader", says="expected outputs of shape")
+@wrong("make_classifier", says="expected outputs of shape")
 def softmax_and_layer_gone(features, classes):
     return nn.Sequential(nn.Linear(features, 32), nn.ReLU())
 

@@ -1,4 +1,4 @@
-"""`diagnose` finds what can be found from outside, nothing in a healthy training, and moves nothing."""
+"""`diagnose` finds what shows from outside, finds nothing in healthy trainings, and moves nothing."""
 
 import copy
 import random

@@ -231,8 +231,9 @@ def find_in_rate(
         loss_fn: Takes (outputs, targets); returns the batch's mean loss.
     """
     losses = repeat_step(model, optimizer, inputs, targets, loss_fn, 10)
-    if not losses[-1] < max(2 * losses[0], 1):
-        climb = f"from {losses[0]:.1f} to {losses[-1]:.1f}"
+    worst = torch.tensor(losses).max().item()  # nan if one is
+    if not worst < max(2 * losses[0], 1):
+        climb = f"from {losses[0]:.1f} to {worst:.1f}"
         yield f"ten steps on one batch take the loss {climb}; lower the rate"
 
 

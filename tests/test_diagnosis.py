@@ -1,4 +1,4 @@
-"""`diagnose` finds what shows from outside, finds nothing in healthy trainings, and moves nothing."""
+"""`diagnose` finds bugs from outside, nothing in a healthy training, and moves nothing."""
 
 import copy
 import random
@@ -73,12 +73,18 @@ def measured(training):
     return case(model.train(training))[:3]
 
 
-def listed(right):
-    model = After()
-    layers = [nn.Linear(64, 64), nn.Linear(64, 64)]
-    model.more = nn.ModuleList(layers) if right else layers
-    model.function = lambda inputs: model.more[1](model.more[0](inputs))
-    return case(model)
+class Deep(nn.Module):
+    """Layers in a list, of torch's or of Python's kind."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.more = kind([nn.Linear(64, 64), nn.Linear(64, 64)])
+        self.last = net()
+
+    def forward(self, inputs):
+        for layer in self.more:
+            inputs = layer(inputs).relu()
+        return self.last(inputs)
 
 
 def replaced(right):
@@ -142,7 +148,7 @@ BUGS = {
     ),
     "(N,) against (N, 1)": (
         lambda: case(nn.Linear(64, 1), targets=INK, loss_fn=broken.squared_loss),
-        lambda: case(nn.Linear(64, 1), targets=INK.unsqueeze(1), loss_fn=F.mse_loss),
+        lambda: case(nn.Linear(64, 1), targets=INK.unsqueeze(1), loss_fn=F.mse_loss, lr=0.01),
         "outputs and targets broadcast; their shapes are (64, 1) and (64,)",
     ),
     "a parameter not registered": (
@@ -150,7 +156,11 @@ BUGS = {
         lambda: scaled(True),
         "scale is not registered",
     ),
-    "layers in a list": (lambda: listed(False), lambda: listed(True), "more is not registered"),
+    "layers in a list": (
+        lambda: case(Deep(list)),
+        lambda: case(Deep(nn.ModuleList)),
+        "more is not registered",
+    ),
     "another model's optimizer": (
         lambda: replaced(False),
         lambda: replaced(True),
@@ -179,8 +189,8 @@ BUGS = {
     ),
     "scale of the targets": (
         lambda: case(nn.Linear(64, 1), targets=150 + 50 * INK.unsqueeze(1), loss_fn=F.mse_loss),
-        lambda: case(nn.Linear(64, 1), targets=INK.unsqueeze(1), loss_fn=F.mse_loss),
-        "the targets have size 1.6e+02",
+        lambda: case(nn.Linear(64, 1), targets=INK.unsqueeze(1), loss_fn=F.mse_loss, lr=0.01),
+        "the targets have size 1.",
     ),
     "a sum for a mean": (
         lambda: case(net(), loss_fn=nn.CrossEntropyLoss(reduction="sum"), lr=0.001),
@@ -313,7 +323,7 @@ def test_a_loader_that_is_read_only_once_or_empty_is_said():
 def test_an_error_on_the_way_is_the_last_finding():
     found = diagnose(*case(net(), 255 * PIXELS[:, :60]))
     assert "the inputs have size" in found[0]
-    assert found[-1].startswith("RuntimeError: mat1 and mat2 shapes cannot be multiplied")
+    assert "mat1 and mat2 shapes cannot be multiplied" in found[-1]
 
 
 def test_the_padding_of_labels_is_no_finding():

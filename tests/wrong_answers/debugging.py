@@ -210,7 +210,7 @@ def return_the_scale(model, features):
     return model.scale
 
 
-@wrong("add_scale", says="expected tensor")
+@wrong("add_scale", says="expected shape (4,), got (1,)")
 def one_for_all(model, features):
     model.scale = nn.Parameter(torch.ones(1))
     return model

@@ -458,6 +458,22 @@ RIGHT = {
             "mean = images.mean(dim=-1, keepdim=True)",
         ),
     },
+    "debugging.squared_loss": {
+        **_each(
+            "a square has no sign",
+            "return ((targets - predictions.squeeze(1)) ** 2).mean()",
+        ),
+        **_each(
+            "a dimension counted from the end is the same one",
+            "return ((predictions.squeeze(-1) - targets) ** 2).mean()",
+        ),
+    },
+    "debugging.run_steps": {
+        **_each(
+            "the optimizer holds the model's parameters and no others",
+            "model.zero_grad()",
+        ),
+    },
     "debugging.prepare_head": {
         **_each(
             "a module, too, has requires_grad_, for all of its parameters",

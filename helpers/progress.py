@@ -32,7 +32,8 @@ def exercises() -> dict[str, list[str]]:
     for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
         checks = ROOT / "helpers" / "checks" / f"{path.stem[3:]}.py"
         if checks.is_file():
-            names = re.findall(r"^@exercise\ndef (\w+)", checks.read_text("utf-8"), re.MULTILINE)
+            begins = r"^@exercise(?:\(given=[\w.]+\))?\ndef (\w+)"
+            names = re.findall(begins, checks.read_text("utf-8"), re.MULTILINE)
             lesson = path.read_text("utf-8", "replace")
             calls = {name: lesson.find(f"check.{name}({name})") for name in names}
             found[path.stem] = sorted(names, key=calls.get)

@@ -478,4 +478,82 @@ RIGHT = {
             "return [saved['classes'][place] for place in logits.argmax(dim=-1).tolist()]",
         ),
     },
+    "debugging.shuffle_pairs": {
+        **_each(
+            "there are as many targets as inputs",
+            "order = torch.randperm(len(targets))",
+        ),
+    },
+    "debugging.even_out": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "mean = images.mean(dim=-1, keepdim=True)",
+        ),
+    },
+    "debugging.squared_loss": {
+        **_each(
+            "a square has no sign",
+            "return ((targets - predictions.squeeze(1)) ** 2).mean()",
+        ),
+        **_each(
+            "a dimension counted from the end is the same one",
+            "return ((predictions.squeeze(-1) - targets) ** 2).mean()",
+        ),
+    },
+    "debugging.run_steps": {
+        **_each(
+            "the optimizer holds the model's parameters and no others",
+            "model.zero_grad()",
+        ),
+    },
+    "debugging.prepare_head": {
+        **_each(
+            "a module, too, has requires_grad_, for all of its parameters",
+            "for parameter in model[:-1]:",
+        ),
+        **_each(
+            "an optimizer passes over what gets no gradient",
+            "trained = [each for each in model.parameters()]",
+        ),
+    },
+    "debugging.careful_step": {
+        **_each(
+            "the optimizer holds the model's parameters and no others",
+            "model.zero_grad()",
+        ),
+    },
+    "debugging.mean_length": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "return rows.norm(dim=-1).mean()",
+        ),
+    },
+    "debugging.report_loss": {
+        **_each(
+            "numbers of both kinds add up and divide alike",
+            "total, count = (0, 0.0)",
+        ),
+        **_each(
+            "there are as many targets as inputs",
+            "count += len(inputs)",
+            "total += loss_fn(model(inputs), targets).item() * len(inputs)",
+        ),
+    },
+    "debugging.choose_columns": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "centred = (known - known.mean()).unsqueeze(-1)",
+            "strength = (inputs[train_rows] * centred).sum(dim=-2).abs()",
+        ),
+        **_each(
+            "the strength has no sign",
+            "centred = (known.mean() - known).unsqueeze(1)",
+        ),
+    },
+    "debugging.add_noise": {
+        **_each(
+            "normal noise is as likely with the other sign",
+            "return inputs - strength * noise",
+        ),
+    },
 }

@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from helpers.paths import NOTEBOOKS, ROOT
 from tests.support import broken_links
-from tools.lesson import Lesson, definition, first_line, stub_names
+from tools.lesson import Lesson, definition, first_line, given_names, stub_names
 from tools.notebooks import read, tags
 
 SKELETON = ["You will be able to", "Setup", "Putting it together", "Recap", "Check yourself"]
@@ -291,7 +291,9 @@ def exercises_are_complete(lesson: Lesson) -> Iterator[str]:
     """Each exercise has a task, hints in steps, a stub with its check, and a solution."""
     tasks = re.findall(r"^### Exercise (\d+) · .+$", lesson.section("Exercises"), re.M)
     names = stub_names(lesson)
-    if not 3 <= len(tasks) <= 5 or tasks != [str(i + 1) for i in range(len(tasks))]:
+    # to repair a function takes a few minutes only, so there may be more of those
+    most = 5 + len(given_names(lesson))
+    if not 3 <= len(tasks) <= most or tasks != [str(i + 1) for i in range(len(tasks))]:
         yield f"its exercises are numbered {tasks}"
     if len(names) != len(tasks):
         yield f"{len(tasks)} exercises, but {len(names)} cells tagged exercise: {names}"

@@ -21,6 +21,11 @@ NOT_REWRITTEN = """
 """.split()
 
 MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
+# Lessons that are longer, and by how much: cells, and the lines of a median code cell.
+LONGER = {
+    # thirteen functions to repair, two cells each, and a helper of ten steps that is shown whole
+    "16": (29, 3),
+}
 MOST_FULL = 3  # cells of exactly USUAL_LINES lines: more would have been packed to the limit
 WIDEST = 88  # letters of a line of code
 MOST_PREDICTIONS, LONGEST_TRACEBACK = 12, 15
@@ -114,11 +119,12 @@ def predictions_have_one_form(lesson: Lesson) -> Iterator[str]:
 @rule
 def a_lesson_is_not_overfull(lesson: Lesson) -> Iterator[str]:
     """Few cells; most of the code in short ones, and no crowd of cells packed to the limit."""
-    if len(lesson.cells) > MOST_CELLS:
-        yield f"{len(lesson.cells)} cells, over {MOST_CELLS}"
-    lengths = [len(lines) for lines in _code_lines(lesson)]
-    if statistics.median(lengths) > MEDIAN_LINES:
-        yield f"the median code cell has {statistics.median(lengths):g} lines, over {MEDIAN_LINES}"
+    more_cells, more_lines = LONGER.get(lesson.number, (0, 0))
+    if len(lesson.cells) > MOST_CELLS + more_cells:
+        yield f"{len(lesson.cells)} cells, over {MOST_CELLS + more_cells}"
+    lengths, most = [len(lines) for lines in _code_lines(lesson)], MEDIAN_LINES + more_lines
+    if statistics.median(lengths) > most:
+        yield f"the median code cell has {statistics.median(lengths):g} lines, over {most}"
     if sum(length > USUAL_LINES for length in lengths) > len(lengths) / 10:
         yield f"more than one in ten code cells has over {USUAL_LINES} lines"
     if lengths.count(USUAL_LINES) > MOST_FULL:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 
+from helpers.checks import broken
 from helpers.checks.attempt import GREEN, WrongAnswer, exercise, is_stub
 from helpers.checks.compare import show
 from helpers.checks.judge import Watch, judge
@@ -521,3 +522,62 @@ def test_watch_notes_what_a_module_or_method_calls():
         torch.nn.Softmax(dim=0)(torch.ones(2)).sum()
     assert {"softmax", "sum"} <= watch.called
     assert "exp" not in watch.called
+
+
+def broken_centre(scores):
+    """Subtract each row's mean."""
+    mean = scores.mean(dim=0)
+    return scores - mean
+
+
+@exercise(given=broken_centre)
+def centre_repaired(attempt):
+    """Subtract each row's mean."""
+    scores = attempt.randn(2, 3)
+    attempt.expect(attempt(scores), scores - scores.mean(dim=1, keepdim=True))
+
+
+GIVEN = [
+    "def f(scores):\n    mean = scores.mean(dim=0)\n    return scores - mean",
+    'def f(scores):\n    """Mine."""\n\n    # looked at\n    mean = scores.mean(dim=0)\n'
+    "    return scores - mean",
+]
+CHANGED = [
+    "def f(scores):\n    mean = scores.mean(dim=1)\n    return scores - mean",
+    "def f(scores):\n    average = scores.mean(dim=0)\n    return scores - average",
+    "def f(scores):\n    mean = scores.mean(dim=0)\n    return (scores - mean)[:2]",
+]
+
+
+def compiled(source):
+    space = {"torch": torch}
+    exec(source, space)
+    return space["f"]
+
+
+@pytest.mark.parametrize("source", GIVEN)
+def test_the_function_to_repair_is_not_attempted_while_it_computes_the_same(source, capsys):
+    function = compiled(source)
+    centre_repaired(function)
+    assert capsys.readouterr().out == "centre_repaired: not attempted yet\n"
+    assert not is_stub(function)  # where nothing was given it is an answer
+
+
+@pytest.mark.parametrize("source", CHANGED)
+def test_a_changed_function_to_repair_is_an_attempt(source):
+    assert message(compiled(source), centre_repaired)
+
+
+def test_a_repaired_function_is_right(capsys):
+    centre_repaired(right)
+    assert "centre_repaired: right" in capsys.readouterr().out
+    centre_repaired(ellipsis_only)
+    assert "not attempted yet" in capsys.readouterr().out
+
+
+def test_what_an_import_beside_a_function_compiles_differently_is_still_the_one_given():
+    body = "def f(inputs, strength):\n    noise = torch.randn(inputs.shape)\n"
+    body += "    return inputs + strength * noise"
+    for source in (body, f"import torch\n\n\n{body}"):
+        assert is_stub(compiled(source), broken.add_noise)
+    assert not is_stub(compiled(body.replace("+", "-")), broken.add_noise)

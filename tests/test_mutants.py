@@ -130,7 +130,7 @@ def mutants_of(exercise: str) -> list[Mutant]:
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_mutants_of_a_solution_are_many_other_programs(exercise):
     found, solution = mutants_of(exercise), solution_source(exercise)
-    assert len(found) >= 10
+    assert len(found) >= 7
     for part in zip(*found, strict=True):
         assert len(set(part)) == len(part)
     for name, source in found:

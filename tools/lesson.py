@@ -206,6 +206,18 @@ def stub_names(lesson: Lesson, tag: str = "exercise") -> list[str]:
     return names
 
 
+def given_names(lesson: Lesson) -> list[str]:
+    """Name the exercises that give a function to repair: its body is more than a docstring."""
+    names = []
+    for cell, tree in zip(lesson.cells, lesson.trees, strict=True):
+        for node in tree.body if tree and "exercise" in tags(cell) else ():
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                if body and ast.unparse(body) not in ("...", "pass"):
+                    names.append(node.name)
+    return names
+
+
 def definition(tree: ast.AST | None, name: str) -> str | None:
     """Return the syntax of a function or class without docstrings and annotations."""
     for node in ast.walk(tree) if tree else ():

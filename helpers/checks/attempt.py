@@ -152,8 +152,14 @@ class Attempt:
             raise WrongAnswer(say)
 
 
-def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
+def exercise(
+    grade: Callable[[Attempt], None] | None = None, *, given: Callable | None = None
+) -> Callable[..., Any]:
     """Make a check from `grade`, which takes an `Attempt` and raises `WrongAnswer` if it is wrong.
+
+    Used as `@exercise`; or as `@exercise(given=function)` where the lesson gives, in place of a
+    stub, a function with a fault to repair. That one, as long as nothing in it is changed, is not
+    an attempt.
 
     The check is called as `check.NAME(function)`, or `check.NAME(function, seed=0)` to repeat it.
     It prints "not attempted yet" for a stub and one green line for a right answer, which
@@ -163,6 +169,8 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
         TypeError: By the check, if it is not given a function.
         WrongAnswer: By the check, if the answer is wrong.
     """
+    if grade is None:
+        return functools.partial(exercise, given=given)
 
     @functools.wraps(grade)
     def check(function: Callable, *, seed: int | None = None) -> None:
@@ -172,7 +180,7 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
                 f"check.{name} takes the function itself, not {type(function).__name__}: "
                 f"write check.{name}({name}), without calling {name}"
             )
-        if is_stub(function):
+        if is_stub(function, given):
             print(f"{name}: not attempted yet")
             return
         seed = secrets.randbits(32) if seed is None else seed
@@ -195,17 +203,21 @@ def exercise(grade: Callable[[Attempt], None]) -> Callable[..., None]:
 
     # functools.wraps would make the check look as if it took an Attempt.
     del check.__wrapped__
+    check.given = given
     return check
 
 
-def is_stub(function: Callable) -> bool:
-    """Tell whether the body of `function` is still `...`.
+def is_stub(function: Callable, given: Callable | None = None) -> bool:
+    """Tell whether the body of `function` is still `...`, or all of it still what was given.
 
-    A docstring, `pass` and `raise NotImplementedError` count as well.
+    A docstring, `pass` and `raise NotImplementedError` count as well. The function that was given
+    may have got other comments, blank lines or another docstring: it computes the same.
     """
     code = _code(function)
     if code is None:
         return False
+    if given is not None and _steps(code) in _steps_given(given):
+        return True
     steps = [step for step in dis.get_instructions(code) if step.opname not in _IDLE]
     # Nothing but "return None": a stub leaves no other instruction, in any Python version.
     empty = all(
@@ -220,6 +232,26 @@ def is_stub(function: Callable) -> bool:
 
 
 _IDLE = {"RESUME", "NOP", "PUSH_NULL", "PRECALL", "CACHE"}
+
+
+def _steps(code: CodeType) -> list[tuple]:
+    """List what a function does step by step, wherever in a file it stands."""
+    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    steps = [
+        (s.opname, _steps(s.argval) if isinstance(s.argval, CodeType) else repr(s.argval))
+        for s in dis.get_instructions(code)
+    ]
+    return [arguments, *steps]
+
+
+@functools.cache
+def _steps_given(given: Callable) -> list[list[tuple]]:
+    """List the steps of our own function, as compiled in its module and as in a cell by itself.
+
+    Python compiles `torch.ones(3)` otherwise where the same text also imports torch.
+    """
+    alone = compile(inspect.getsource(given), "given", "exec").co_consts
+    return [_steps(given.__code__), *(_steps(c) for c in alone if isinstance(c, CodeType))]
 
 
 def _code(function: Callable) -> CodeType | None:

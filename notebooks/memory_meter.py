@@ -71,3 +71,24 @@ def held_bytes(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[int]:
         [value for state in states for value in state.values() if torch.is_tensor(value)],
     ]
     return [sum(tensor.nbytes for tensor in kind) for kind in kinds]
+
+
+def meter_steps(
+    model: nn.Module, optimizer: torch.optim.Optimizer, compute: Callable[[], torch.Tensor]
+) -> tuple[list[float], list[tuple[str, int]]]:
+    """Take two training steps, `compute` giving the loss, and meter them.
+
+    Returns:
+        The megabytes in use after each operation, and the names and places of the parts' ends.
+    """
+    ends = []
+    with Meter(model.parameters()) as meter:
+        for _ in range(2):
+            loss = compute()
+            ends.append(("forward", len(meter.curve)))
+            loss.backward()
+            ends.append(("backward", len(meter.curve)))
+            optimizer.step()
+            optimizer.zero_grad()
+            ends.append(("optimizer", len(meter.curve)))
+    return meter.curve, ends

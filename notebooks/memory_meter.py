@@ -62,6 +62,21 @@ def saved_bytes(model: nn.Module, compute: Callable[[], torch.Tensor]) -> int:
     return sum(found.values())
 
 
+def training_bytes(
+    model: nn.Module, optimizer: torch.optim.Optimizer, compute: Callable[[], torch.Tensor]
+) -> list[int]:
+    """Take a training step, and count what is held for it.
+
+    Returns:
+        The bytes of parameters, of gradients, of the optimizer's state, and of what `compute`,
+        which gives the loss, saves for the backward pass.
+    """
+    saved = saved_bytes(model, compute)
+    compute().backward()
+    optimizer.step()
+    return [*held_bytes(model, optimizer), saved]
+
+
 def held_bytes(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[int]:
     """Count the bytes of a model's parameters, of their gradients and of its optimizer's state."""
     states = optimizer.state.values()
@@ -92,3 +107,10 @@ def meter_steps(
             optimizer.zero_grad()
             ends.append(("optimizer", len(meter.curve)))
     return meter.curve, ends
+
+
+def meter_curve(model: nn.Module, compute: Callable[[], Any]) -> list[float]:
+    """Run `compute`, and return the megabytes in use after each of its operations."""
+    with Meter(model.parameters()) as meter:
+        compute()
+    return meter.curve

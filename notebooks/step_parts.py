@@ -1,11 +1,15 @@
 """Networks of lesson 17, and what times the parts of a step and the epochs of a loader."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
+
+# It warns of a CUDA compiler without a card as soon as torch.utils.benchmark is imported.
+logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
 
 PARTS = ["loader", "move", "forward", "backward", "optimizer"]
 
@@ -29,13 +33,33 @@ def make_deep() -> nn.Sequential:
 
 
 def time_parts(
+    loaders: dict[str, DataLoader],
+    model: nn.Module,
+    loss_fn: Callable,
+    optimizer: torch.optim.Optimizer,
+    synchronise: Callable[[], None],
+    steps: int = 16,
+) -> dict[str, torch.Tensor]:
+    """Take training steps with batches of each loader by turns, and time their parts.
+
+    Returns:
+        For each loader the seconds of `PARTS` in each step, (steps, 5).
+    """
+    streams = {name: iter(loader) for name, loader in loaders.items()}
+    times: dict[str, list] = {name: [] for name in loaders}
+    for _ in range(steps):
+        for name, batches in streams.items():
+            times[name].append(_time_step(batches, model, loss_fn, optimizer, synchronise))
+    return {name: torch.stack(rows)[1:] for name, rows in times.items()}  # the first is a warm-up
+
+
+def _time_step(
     batches: Iterator,
     model: nn.Module,
     loss_fn: Callable,
     optimizer: torch.optim.Optimizer,
     synchronise: Callable[[], None],
 ) -> torch.Tensor:
-    """Take one training step, and return the seconds of each of `PARTS`, (5,)."""
     device = next(model.parameters()).device
     clock = [time.perf_counter()]
 

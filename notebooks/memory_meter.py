@@ -62,15 +62,14 @@ def saved_bytes(model: nn.Module, compute: Callable[[], torch.Tensor]) -> int:
     return sum(found.values())
 
 
-def training_bytes(
-    model: nn.Module, optimizer: torch.optim.Optimizer, compute: Callable[[], torch.Tensor]
-) -> list[int]:
-    """Take a training step, and count what is held for it.
+def training_bytes(model: nn.Module, compute: Callable[[], torch.Tensor]) -> list[int]:
+    """Take a step of Adam, and count what is held for it.
 
     Returns:
         The bytes of parameters, of gradients, of the optimizer's state, and of what `compute`,
         which gives the loss, saves for the backward pass.
     """
+    optimizer = torch.optim.Adam(model.parameters())
     saved = saved_bytes(model, compute)
     compute().backward()
     optimizer.step()

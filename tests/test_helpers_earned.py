@@ -20,6 +20,7 @@ CHECKPOINTS = (
 )
 DECLARED = {
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",
+    "helpers.notebook.quiet_stderr": "drops what torch's profiler writes in lesson 17",
     "helpers.pictures.Images": "what `load_images` returns",
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
     "helpers.plotting.draw_bars": SOON,
@@ -27,6 +28,7 @@ DECLARED = {
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,
     "helpers.plotting.draw_paths": ONE_FIGURE,
+    "helpers.plotting.draw_ratios": "draws what lesson 17 measures, four times",
     "helpers.plotting.draw_workflow": ONE_FIGURE,
     "helpers.plotting.autograd_graph": "what `draw_graph` draws, as data",
     "helpers.plotting.draw_history": "draws what `fit` returns, for whoever imports `fit`",

@@ -23,7 +23,6 @@ DECLARED = {
     "helpers.notebook.quiet_stderr": "drops what torch's profiler writes in lesson 17",
     "helpers.pictures.Images": "what `load_images` returns",
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
-    "helpers.plotting.draw_bars": SOON,
     "helpers.plotting.draw_broadcast": ONE_FIGURE,
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,

@@ -1,7 +1,10 @@
 """What makes a notebook pleasant to read: short tracebacks, from lesson 02 on."""
 
+import contextlib
+import os
 import sys
 import traceback
+from collections.abc import Iterator
 
 
 def short_tracebacks() -> None:
@@ -32,3 +35,21 @@ def _own_lines(shell, trace) -> list[str]:
         if name:  # None for what is no cell
             found.append(f"{' '.join(name)}, line {frame.lineno}\n----> {frame.line}")
     return [*found, ""]
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Drop what is written to the process's stderr inside, also by C++ code, as torch's profiler.
+
+    An exception passes through, and Python shows it afterwards as ever. Threads are not told apart.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)

@@ -12,6 +12,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 
 def draw_paths(
@@ -606,3 +607,34 @@ def _parts(path: Path) -> dict[str, int]:
         starts = [entry.header_offset for entry in archive.infolist()] + [archive.start_dir]
     parts = {name: end - start for name, (start, end) in zip(names, pairwise(starts), strict=True)}
     return parts | {"table of contents": size - starts[-1]}
+
+
+def draw_ratios(ratios: dict[str, Any], ax: Axes | None = None, **settings: Any) -> Axes:
+    """Draw measured ratios: for each label a dot a round, and a bar through their median.
+
+    The vertical axis is logarithmic, so that twice and half are equally far from 1. A line marks 1.
+
+    Args:
+        ratios: For each label its ratios, (rounds,), all above 0.
+        ax: Where to draw; None for a new figure.
+        settings: What `ax.set` takes, such as title or ylabel.
+
+    Returns:
+        The axes; the labels stand at 0, 1, 2 and so on.
+    """
+    if ax is None:
+        _, ax = plt.subplots()
+    ax.axhline(1, color="0.5", linestyle="-", linewidth=1)
+    for place, values in enumerate(ratios.values()):
+        rounds = torch.as_tensor(values, dtype=torch.float32).cpu()
+        shifts = torch.linspace(-0.15, 0.15, len(rounds))  # so that no dot hides another
+        ax.scatter((place + shifts).numpy(), rounds.numpy(), color="C0", s=14)
+        ax.hlines(rounds.quantile(0.5).item(), place - 0.3, place + 0.3, color="black", linewidth=3)
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_xticks(range(len(ratios)), list(ratios))
+    ax.set_xlim(-0.6, len(ratios) - 0.4)
+    ax.grid(visible=False, axis="x")
+    return _finish(ax, settings)

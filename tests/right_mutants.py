@@ -554,6 +554,24 @@ RIGHT = {
         **_each(
             "normal noise is as likely with the other sign",
             "return inputs - strength * noise",
+
+
+    "speed_and_memory.worker_share": {
+        **_each(
+            "a range gives the same numbers in the same order",
+            "return range(start + worker, stop, workers)",
+        ),
+    },
+    "speed_and_memory.accumulate": {
+        **_each(
+            "inputs and targets are cut into equally many parts",
+            "for part, answers in zip(inputs.split(size), targets.split(size)):",
+            "for part, answers in zip(inputs.split(size), targets.split(size), strict=False):",
+        ),
+        **_each(
+            "there are as many targets as inputs",
+            "loss = loss_fn(model(part), answers) * (len(answers) / len(inputs))",
+            "loss = loss_fn(model(part), answers) * (len(part) / len(targets))",
         ),
     },
 }

@@ -38,6 +38,10 @@ class Module(_DummyBackendModule):
         """Set the CPU's state."""
         torch.set_rng_state(state)
 
+    def get_amp_supported_dtype(self) -> list[torch.dtype]:
+        """Give what autocast may choose."""
+        return [torch.bfloat16, torch.float16]
+
 
 def wrap(numbers):
     """Make a tensor of the accelerator, with `numbers`, a tensor of the CPU, behind it."""
@@ -139,5 +143,6 @@ def _mend() -> None:
     safetensors.torch.load_file = lambda path, device="cpu": {
         name: tensor.to(device) for name, tensor in load_file(path).items()
     }
+    torch.accelerator.synchronize = lambda *_: None  # there is nothing to wait for
     # views in inference mode want more than such a backend has
     torch.inference_mode = torch.no_grad

@@ -1,0 +1,170 @@
+"""Known wrong answers to the exercises of lesson 17."""
+
+from tests.wrong_answers import wrong
+
+
+@wrong("worker_share", says="every worker serves everything")
+def worker_share_of_everything(start, stop, worker, workers):
+    return list(range(start, stop))
+
+
+@wrong("worker_share", says="nobody serves")
+def worker_share_in_floored_blocks(start, stop, worker, workers):
+    size = (stop - start) // workers
+    return list(range(start + worker * size, start + (worker + 1) * size))
+
+
+@wrong("worker_share", says="is not in the range")
+def worker_share_from_zero(start, stop, worker, workers):
+    return list(range(worker, stop, workers))
+
+
+@wrong("worker_share", says="nobody serves")
+def worker_share_without_the_last(start, stop, worker, workers):
+    return list(range(start + worker, stop - 1, workers))
+
+
+@wrong("worker_share", says="the shares are not fair")
+def worker_share_the_last_takes_the_rest(start, stop, worker, workers):
+    size = (stop - start) // workers
+    end = stop if worker == workers - 1 else start + (worker + 1) * size
+    return list(range(start + worker * size, end))
+
+
+@wrong("worker_share", says="served twice")
+def worker_share_in_overlapping_blocks(start, stop, worker, workers):
+    size = (stop - start) // workers + 1
+    return list(range(start + worker * size, min(stop, start + (worker + 1) * size + 1)))
+
+
+@wrong("whole_speedup", says="only one part becomes faster")
+def the_factor_itself(parts, name, factor):
+    return float(factor)
+
+
+@wrong("whole_speedup", says="turn it over")
+def new_over_old(parts, name, factor):
+    before = sum(parts.values())
+    return (before - parts[name] + parts[name] / factor) / before
+
+
+@wrong("whole_speedup", says="still takes part / factor")
+def without_the_part(parts, name, factor):
+    before = sum(parts.values())
+    return before / (before - parts[name])
+
+
+@wrong("whole_speedup", says="divide the old ones by them")
+def seconds_left(parts, name, factor):
+    return sum(parts.values()) - parts[name] + parts[name] / factor
+
+
+@wrong("whole_speedup", says="add up seconds, not speeds")
+def weighted_mean_of_speeds(parts, name, factor):
+    share = parts[name] / sum(parts.values())
+    return 1 - share + share * factor
+
+
+@wrong("whole_speedup", says="divide by factor")
+def slower_by_the_factor(parts, name, factor):
+    before = sum(parts.values())
+    return before / (before - parts[name] + parts[name] * factor)
+
+
+@wrong("whole_speedup", says="the old seconds of the part are still in your sum")
+def part_twice(parts, name, factor):
+    before = sum(parts.values())
+    return before / (before + parts[name] / factor)
+
+
+def in_parts(model, loss_fn, inputs, targets, size, weigh=True):
+    """The right answer, to be spoilt."""
+    count, mean = len(inputs.split(size)), 0.0
+    for part, answers in zip(inputs.split(size), targets.split(size), strict=True):
+        share = len(part) / len(inputs) if weigh else 1 / count
+        loss = loss_fn(model(part), answers) * share
+        loss.backward()
+        mean += loss.item()
+    return mean
+
+
+@wrong("accumulate", says="the last part is smaller")
+def every_part_counts_the_same(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    return in_parts(model, loss_fn, inputs, targets, size, weigh=False)
+
+
+@wrong("accumulate", says="clear the old gradients first")
+def old_gradients_stay(model, loss_fn, inputs, targets, size):
+    return in_parts(model, loss_fn, inputs, targets, size)
+
+
+@wrong("accumulate", says="only the last part's gradient is left")
+def cleared_in_the_loop(model, loss_fn, inputs, targets, size):
+    mean = 0.0
+    for part, answers in zip(inputs.split(size), targets.split(size), strict=True):
+        model.zero_grad()
+        loss = loss_fn(model(part), answers) * len(part) / len(inputs)
+        loss.backward()
+        mean += loss.item()
+    return mean
+
+
+@wrong("accumulate", says="so the gradient is too large")
+def means_added_up(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    mean = 0.0
+    for part, answers in zip(inputs.split(size), targets.split(size), strict=True):
+        loss = loss_fn(model(part), answers)
+        loss.backward()
+        mean += loss.item() * len(part) / len(inputs)
+    return mean
+
+
+@wrong("accumulate", says="at most 4 fit")
+def the_whole_batch(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    loss = loss_fn(model(inputs), targets)
+    loss.backward()
+    return loss.item()
+
+
+@wrong("accumulate", says="otherwise the graphs of all parts stay in memory")
+def one_backward_at_the_end(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    loss = 0
+    for part, answers in zip(inputs.split(size), targets.split(size), strict=True):
+        loss = loss + loss_fn(model(part), answers) * len(part) / len(inputs)
+    loss.backward()
+    return loss.item()
+
+
+@wrong("accumulate", says="smaller parts than needed")
+def one_by_one(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    return in_parts(model, loss_fn, inputs, targets, 1)
+
+
+@wrong("accumulate", says="you returned the last part's loss")
+def loss_of_the_last_part(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    in_parts(model, loss_fn, inputs, targets, size)
+    part, answers = inputs.split(size)[-1], targets.split(size)[-1]
+    return loss_fn(model.eval().model(part), answers).item()
+
+
+@wrong("accumulate", says="return the loss as a Python float")
+def a_tensor(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    mean = 0.0
+    for part, answers in zip(inputs.split(size), targets.split(size), strict=True):
+        loss = loss_fn(model(part), answers) * len(part) / len(inputs)
+        loss.backward()
+        mean = mean + loss
+    return mean
+
+
+@wrong("accumulate", says="did you forget `return`?")
+def nothing_returned(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    in_parts(model, loss_fn, inputs, targets, size)

@@ -554,8 +554,8 @@ RIGHT = {
         **_each(
             "normal noise is as likely with the other sign",
             "return inputs - strength * noise",
-
-
+        ),
+    },
     "speed_and_memory.worker_share": {
         **_each(
             "a range gives the same numbers in the same order",

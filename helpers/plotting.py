@@ -567,9 +567,9 @@ def draw_calls(ways: dict[str, Sequence[int | list[int]]], ax: Axes | None = Non
     """
     longest = max(sum(len(_positions(call)) + 0.5 for call in calls) for calls in ways.values())
     if ax is None:
-        _, ax = plt.subplots(figsize=(0.5 + 0.55 * longest, 0.6 + 1.1 * len(ways)))
+        _, ax = plt.subplots(figsize=(0.5 + 0.55 * longest, 0.4 + 0.9 * len(ways)))
     for row, (label, calls) in enumerate(ways.items()):
-        left, height = 0.0, -2.4 * row
+        left, height = 0.0, -2.0 * row
         ax.text(0, height + 1.0, f"{label}: {len(calls)} calls")
         for call in calls:
             wide = len(_positions(call))
@@ -580,7 +580,7 @@ def draw_calls(ways: dict[str, Sequence[int | list[int]]], ax: Axes | None = Non
                 ax.add_patch(Rectangle((left + place + 0.1, height), 0.8, 0.7, **look))
                 ax.text(left + place + 0.5, height + 0.35, position, ha="center", va="center")
             left += wide + 0.5
-    ax.set(xlim=(-0.2, longest), ylim=(-2.4 * (len(ways) - 1) - 0.3, 1.6))
+    ax.set(xlim=(-0.2, longest), ylim=(-2.0 * (len(ways) - 1) - 0.2, 1.4))
     ax.axis("off")
     return ax
 

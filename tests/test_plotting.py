@@ -9,6 +9,7 @@ from helpers.plotting import (
     autograd_graph,
     draw_bars,
     draw_broadcast,
+    draw_calls,
     draw_confusion,
     draw_curves,
     draw_graph,
@@ -306,3 +307,10 @@ def test_pictures_of_any_size_stand_in_a_row_under_one_title():
     assert [ax.get_title(loc="center") for ax in fig.axes] == ["a", "b"]
     assert [ax.images[0].get_array().shape for ax in fig.axes] == [(4, 6, 3), (5, 2)]
     assert fig.get_suptitle() == "Two"
+
+
+def test_calls_stand_in_a_row_a_way_with_a_frame_each_and_a_square_a_position():
+    ax = draw_calls({"one by one": [2, 0, 1], "lists": [[2, 0], [1]]})
+    assert texts(ax) == ["one by one: 3 calls", "2", "0", "1", "lists: 2 calls", "2", "0", "1"]
+    wide = [patch.get_width() for patch in ax.patches if patch.get_width() > 0.8]
+    assert wide == pytest.approx([1.2, 1.2, 1.2, 2.2, 1.2])

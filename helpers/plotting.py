@@ -638,3 +638,37 @@ def draw_ratios(ratios: dict[str, Any], ax: Axes | None = None, **settings: Any)
     ax.set_xlim(-0.6, len(ratios) - 0.4)
     ax.grid(visible=False, axis="x")
     return _finish(ax, settings)
+
+
+def draw_calls(ways: dict[str, Sequence[int | list[int]]], ax: Axes | None = None) -> Axes:
+    """Draw what a dataset's `__getitem__` was asked for: a row a way, in it a frame a call.
+
+    Args:
+        ways: For each label the calls in order; a call is one position, or a list of them.
+        ax: Where to draw; None for a new figure, as large as it needs to be.
+
+    Returns:
+        The axes; a square with a number stands for each position.
+    """
+    longest = max(sum(len(_positions(call)) + 0.5 for call in calls) for calls in ways.values())
+    if ax is None:
+        _, ax = plt.subplots(figsize=(0.5 + 0.55 * longest, 0.4 + 0.9 * len(ways)))
+    for row, (label, calls) in enumerate(ways.items()):
+        left, height = 0.0, -2.0 * row
+        ax.text(0, height + 1.0, f"{label}: {len(calls)} calls")
+        for call in calls:
+            wide = len(_positions(call))
+            frame = Rectangle((left - 0.1, height - 0.1), wide + 0.2, 0.9, facecolor="0.85")
+            ax.add_patch(frame)
+            for place, position in enumerate(_positions(call)):
+                look = {"facecolor": "white", "edgecolor": "black"}
+                ax.add_patch(Rectangle((left + place + 0.1, height), 0.8, 0.7, **look))
+                ax.text(left + place + 0.5, height + 0.35, position, ha="center", va="center")
+            left += wide + 0.5
+    ax.set(xlim=(-0.2, longest), ylim=(-2.0 * (len(ways) - 1) - 0.2, 1.4))
+    ax.axis("off")
+    return ax
+
+
+def _positions(call: int | list[int]) -> list[int]:
+    return call if isinstance(call, list) else [call]

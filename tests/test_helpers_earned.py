@@ -28,6 +28,7 @@ DECLARED = {
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
     "helpers.plotting.draw_broadcast": ONE_FIGURE,
     "helpers.plotting.draw_files": ONE_FIGURE,
+    "helpers.plotting.draw_calls": ONE_FIGURE,
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,
     "helpers.plotting.draw_paths": ONE_FIGURE,

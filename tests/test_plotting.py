@@ -10,6 +10,7 @@ from helpers.plotting import (
     autograd_graph,
     draw_bars,
     draw_broadcast,
+    draw_calls,
     draw_confusion,
     draw_curves,
     draw_files,
@@ -326,3 +327,10 @@ def test_the_parts_of_a_file_are_as_wide_as_they_are_long(tmp_path):
     assert {"data.pkl", "data/0", "table of contents", "numbers"} <= set(said)
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first file is at the top
     assert ax.get_title() == "T"
+
+
+def test_calls_stand_in_a_row_a_way_with_a_frame_each_and_a_square_a_position():
+    ax = draw_calls({"one by one": [2, 0, 1], "lists": [[2, 0], [1]]})
+    assert texts(ax) == ["one by one: 3 calls", "2", "0", "1", "lists: 2 calls", "2", "0", "1"]
+    wide = [patch.get_width() for patch in ax.patches if patch.get_width() > 0.8]
+    assert wide == pytest.approx([1.2, 1.2, 1.2, 2.2, 1.2])

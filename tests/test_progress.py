@@ -274,7 +274,7 @@ autograd: slopes newton_step weighted_error two_layer_backward
 gradient_descent: descend_once momentum_path warmup_cosine adam_changes largest_stable_lr
 linear_regression: average_loss standardise r_squared predict closed_form
 logistic_regression: precision_and_recall auc_by_pairs cheapest_threshold weighted_bce
-datasets_and_dataloaders: batch_sizes fair_weights window_dataset collate_words worker_share
+datasets_and_dataloaders: batch_sizes fair_weights window_dataset collate_words
 transforms: channel_statistics undo_normalise shift_picture mix_pair flip_with_boxes
 softmax_and_cross_entropy: stable_log_softmax loss_and_confidence temperature_for
 softmax_and_cross_entropy: smoothed_loss_and_gradient

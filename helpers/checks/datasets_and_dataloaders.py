@@ -1,4 +1,4 @@
-"""Checks for lesson 06. Their inputs stay on the CPU, where loaders and their workers are."""
+"""Checks for lesson 06. Their inputs stay on the CPU, where loaders are."""
 
 from collections.abc import Callable, Sequence
 from itertools import permutations
@@ -184,40 +184,6 @@ _COLLATE_ERRORS = {
     "must match the size": "which shapes make each word's length meet each place?",
     "too many values to unpack": "batch is a list of pairs; separate words and labels first",
 }
-
-
-@exercise
-def worker_share(attempt: Attempt) -> None:
-    """Return the numbers from `start` up to `stop` that this of the workers serves, as a list."""
-    for workers, each, rest in ((2, 4, 1), (3, 3, 2), (1, 5, 0), (5, 0, 3), (4, 3, 1), (5, 2, 3)):
-        start = attempt.pick(2, 9)
-        count = workers * (each + attempt.pick(0, 3) * (each > 0)) + rest
-        whole = list(range(start, start + count))
-        shares = [attempt(start, start + count, worker, workers) for worker in range(workers)]
-        for share in shares:
-            say = f"return a list, not a {type(share).__name__}; list() makes one"
-            attempt.require(isinstance(share, list), say)
-        served = [number for share in shares for number in share]
-        say = "return plain Python ints in a list"
-        ints = all(isinstance(n, int | np.integer) and not isinstance(n, bool) for n in served)
-        attempt.require(ints, say)
-        asked = f"with {workers} workers for {start} up to {start + count}"
-        for number in served:
-            attempt.require(number in whole, f"{asked}, {number} is not in the range")
-        for number in whole:
-            attempt.require(number in served, f"{asked}, nobody serves {number}")
-        everything = workers > 1 and all(share == whole for share in shares)
-        say = "every worker serves everything; `worker` should pick its own numbers"
-        attempt.require(not everything, say)
-        attempt.require(len(served) == count, f"{asked}, some numbers are served twice")
-        sizes = [len(share) for share in shares]
-        block = -(-count // workers)
-        rounded = [len(whole[block * i : block * (i + 1)]) for i in range(workers)]
-        unfair = max(sizes) - min(sizes) > 1
-        say = f"{asked}, blocks of the size rounded up leave too little for the last: {sizes}"
-        attempt.require(not unfair or sizes != rounded, say)
-        say = f"{asked}, the shares are not fair: {sizes} numbers"
-        attempt.require(not unfair, say)
 
 
 def _ask(attempt: Attempt, asked: str, question: Callable, *inputs: Any) -> Any:

@@ -44,7 +44,7 @@ MOVES_ON = {
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.
-ONE_CORE = {"06_datasets_and_dataloaders": ["721549b3", "0a7d3223"]}
+ONE_CORE = {}
 
 # What packages say after an interruption while they were imported; then one restarts the kernel.
 HALF_IMPORTED = re.compile(

@@ -199,40 +199,6 @@ def collate_words_without_labels(batch):
     return parts(batch)[:2]
 
 
-@wrong("worker_share", says="every worker serves everything")
-def worker_share_of_everything(start, stop, worker, workers):
-    return list(range(start, stop))
-
-
-@wrong("worker_share", says="nobody serves")
-def worker_share_in_floored_blocks(start, stop, worker, workers):
-    size = (stop - start) // workers
-    return list(range(start + worker * size, start + (worker + 1) * size))
-
-
-@wrong("worker_share", says="is not in the range")
-def worker_share_from_zero(start, stop, worker, workers):
-    return list(range(worker, stop, workers))
-
-
-@wrong("worker_share", says="nobody serves")
-def worker_share_without_the_last(start, stop, worker, workers):
-    return list(range(start + worker, stop - 1, workers))
-
-
-@wrong("worker_share", says="the shares are not fair")
-def worker_share_the_last_takes_the_rest(start, stop, worker, workers):
-    size = (stop - start) // workers
-    end = stop if worker == workers - 1 else start + (worker + 1) * size
-    return list(range(start + worker * size, end))
-
-
-@wrong("worker_share", says="served twice")
-def worker_share_in_overlapping_blocks(start, stop, worker, workers):
-    size = (stop - start) // workers + 1
-    return list(range(start + worker * size, min(stop, start + (worker + 1) * size + 1)))
-
-
 @wrong("fair_weights", says="a class number may be larger than the number of examples")
 def classes_up_to_the_number_of_examples(labels):
     weights = torch.zeros(len(labels))
@@ -258,17 +224,6 @@ def as_wide_as_the_last_word(batch):
     for row, word in zip(padded, words, strict=True):
         row[: len(word)] = word
     return padded, padded >= 0, labels
-
-
-@wrong("worker_share", says="blocks of the size rounded up")
-def blocks_of_the_rounded_up_size(start, stop, worker, workers):
-    size = -((start - stop) // workers)
-    return list(range(start, stop))[size * worker : size * (worker + 1)]
-
-
-@wrong("worker_share", says="return a list, not a range")
-def a_range_of_the_share(start, stop, worker, workers):
-    return range(start + worker, stop, workers)
 
 
 @wrong("fair_weights", says="the weights of class 0 add up to 2, not to 1")

@@ -22,7 +22,6 @@ DECLARED = {
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",
     "helpers.pictures.Images": "what `load_images` returns",
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
-    "helpers.plotting.draw_bars": SOON,
     "helpers.plotting.draw_broadcast": ONE_FIGURE,
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,

@@ -42,7 +42,6 @@ def asked_for(name, monkeypatch):
 def test_weights_from_the_cache_name_a_photograph(name, hub, monkeypatch, capsys):
     url = models.get_model_weights(name).DEFAULT.url
     torch.save(models.get_model(name).state_dict(), hub / url.rsplit("/", 1)[1])
-    monkeypatch.setattr("torch.hub.HASH_REGEX", __import__("re").compile("never"))
     asked_for(name, monkeypatch)
     said = capsys.readouterr().out.strip().splitlines()
     assert said[-2] == f"ImageNet weights: {name}"
@@ -56,7 +55,7 @@ def test_without_cache_and_network_the_error_says_what_to_do(name, hub, monkeypa
     assert list(hub.iterdir()) == []
 
 
-def test_the_deep_plan_has_20_layers_and_the_others_8():
+def test_the_plans_have_the_layers_that_the_lesson_says():
     names = ("conv_norm", "two_convs", "Residual", "residual_block", "make_network", "plans")
     space = lesson(STEM, *names)
     for name, plan in space["plans"].items():
@@ -64,4 +63,4 @@ def test_the_deep_plan_has_20_layers_and_the_others_8():
         model = space["make_network"](space["residual_block"], **build)
         convs = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
         counted = [conv for conv in convs if conv.kernel_size == (3, 3)]  # without the skips' fits
-        assert len(counted) + 1 == {"deep": 20, "digits": 20}.get(name, 8)
+        assert len(counted) + 1 == {"digits": 20, "deep": 18, "short": 10}[name]

@@ -5,7 +5,7 @@
 The classic recipe is the one that many learners meet first: TinyVGG with 10 hidden units, batches
 of 32 pictures that `ToTensor` turns into tensors one by one, SGD at 0.1, 3 epochs. Lesson 11's
 network is executed from the cells of its notebook, for as many EPOCHS (1 and 8 by default), and the
-ResNet of lesson 18 by a PLAN of its last section (short and wide by default; deep has 20 layers).
+ResNet of lesson 18 by a PLAN of its last section (short and deep by default).
 Both train on the 54 000 pictures that the lessons train on (their validation set has the other
 6 000); the classic recipe has all 60 000. All are measured once, on the 10 000 of the test set;
 only training is timed. A round runs everyone once; what is printed are medians over the rounds, and
@@ -121,7 +121,7 @@ def since(began: tuple[float, float]) -> tuple[float, float]:
 def main() -> None:
     """Run everyone and print a line each."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    asked = sys.argv[2:] or ["1", "8", "short", "wide"]
+    asked = sys.argv[2:] or ["1", "8", "short", "deep"]
     images = load_images("fashion_mnist")
     test_loader = make_batches(images.test.inputs, images.test.targets)
     base = "TinyVGG, 3 epochs"

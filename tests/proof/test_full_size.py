@@ -1,6 +1,6 @@
 """Lessons 10, 11 and 18 on pictures of 28 x 28: made-up ones, the real ones where they lie.
 
-Lesson 18 takes its short plan here. `LADDER_LONG=1` holds its wide one against the real pictures as
+Lesson 18 takes its short plan here. `LADDER_LONG=1` holds its deep one against the real pictures as
 well, which takes a processor about ten minutes.
 """
 
@@ -90,8 +90,8 @@ def test_a_lesson_reads_the_real_fashion_mnist(stem, right, monkeypatch):
 
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"Fashion-MNIST is not in {REAL}")
 @pytest.mark.skipif("LADDER_LONG" not in os.environ, reason="LADDER_LONG is not set")
-def test_the_wide_plan_of_lesson_18_reads_the_real_fashion_mnist():
+def test_the_deep_plan_of_lesson_18_reads_the_real_fashion_mnist():
     images = load_images("fashion_mnist")
-    model = fashion_mnist.resnet(0, "wide", images.train)[0]
+    model = fashion_mnist.resnet(0, "deep", images.train)[0]
     loader = make_batches(images.test.inputs, images.test.targets)
     assert evaluate(model, loader, accuracy) >= 0.93

@@ -105,7 +105,19 @@ def resnet(seed: int, name: str, train: Table) -> Result:
     how = {"epochs": plan["epochs"], "rate": 0.1, "augment": space["augment"], "smooth": 0.1}
     began = clocks()
     space["train_network"](model, train, **how)
-    return model, *since(began)
+    return Mirrored(model), *since(began)
+
+
+class Mirrored(nn.Module):
+    """A model that adds the logits of a picture and of its mirror image, as lesson 18 does."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Give the logits, (batch, classes), of pictures, (batch, channels, height, width)."""
+        return self.model(inputs) + self.model(inputs.flip(3))
 
 
 def clocks() -> tuple[float, float]:

@@ -64,7 +64,7 @@ def run_lesson(stem, monkeypatch, first="", last=""):
 
 @pytest.mark.parametrize(
     ("stem", "make"),
-    zip(LESSONS, [enlarged_digits, letters_anywhere, letters_anywhere], strict=True),
+    list(zip(LESSONS, [enlarged_digits, letters_anywhere, letters_anywhere], strict=True)),
 )
 def test_a_lesson_runs_on_other_pictures_by_one_variable(stem, make, tmp_path, monkeypatch):
     files = mnist_files(make())
@@ -82,7 +82,7 @@ def test_a_lesson_runs_on_other_pictures_by_one_variable(stem, make, tmp_path, m
 @pytest.mark.skipif(not REAL.is_dir(), reason=f"Fashion-MNIST is not in {REAL}")
 @pytest.mark.parametrize(
     ("stem", "right"),
-    zip(LESSONS, ["mean >= 0.86", "share >= 0.92", "share >= 0.915"], strict=True),
+    list(zip(LESSONS, ["mean >= 0.86", "share >= 0.92", "share >= 0.915"], strict=True)),
 )
 def test_a_lesson_reads_the_real_fashion_mnist(stem, right, monkeypatch):
     run_lesson(stem, monkeypatch, last=f"assert images.name == 'fashion_mnist' and {right}")

@@ -574,4 +574,31 @@ RIGHT = {
             "loss = loss_fn(model(part), answers) * (len(part) / len(targets))",
         ),
     },
+    "resnet_and_mobilenet.separable_cost": {
+        **_each(
+            "half of an odd kernel, rounded down",
+            "padding = kernel * 1 // 2",
+            "padding = kernel // 1 // 2",
+            "padding = kernel ** 1 // 2",
+            "padding = (kernel - 0) // 2",
+        ),
+    },
+    "resnet_and_mobilenet.inverted_residual": {
+        **_each(
+            "the first convolution gives as many channels as the depthwise part has groups",
+            "groups = len(expand)",
+        ),
+    },
+    "resnet_and_mobilenet.fold_before": {
+        **_each(
+            "the order of the dimensions does not matter",
+            "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(2, 1, 3))",
+            "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(3, 2, 1))",
+            "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(1, 3, 2))",
+        ),
+        **_each(
+            "a dimension counted from the end is the same one",
+            "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(1, -2, 3))",
+        ),
+    },
 }

@@ -288,6 +288,7 @@ checkpointing: epochs_to_delete write_whole go_on
 debugging: shuffle_pairs make_classifier even_out squared_loss run_steps prepare_head add_scale
 debugging: careful_step mean_length measure_accuracy report_loss choose_columns add_noise
 speed_and_memory: worker_share whole_speedup accumulate
+resnet_and_mobilenet: separable_cost inverted_residual fold_before
 """
 
 

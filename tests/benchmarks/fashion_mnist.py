@@ -33,7 +33,8 @@ from helpers.training import accuracy, evaluate, make_batches
 def lesson(*names: str) -> dict:
     """Execute the cells of lesson 11 that define these functions; give its namespace."""
     notebook = nbformat.read(ROOT / "notebooks" / "11_cnn.ipynb", as_version=4)
-    space = {"torch": torch, "nn": nn, "optim": optim, "F": F, "device": torch.device("cpu")}
+    space = {"torch": torch, "nn": nn, "optim": optim, "F": F, "make_batches": make_batches}
+    space["device"] = torch.device("cpu")
     found = set()
     for cell in notebook.cells:
         if cell.cell_type == "code":

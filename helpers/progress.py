@@ -21,7 +21,11 @@ from helpers.paths import NOTEBOOKS, ROOT, progress_dir
 
 CHECKS = "helpers.checks."
 # Records of exercises that have since gone to another lesson.
-MOVED = {"checkpointing.changed_names": "saving_and_loading.changed_names"}
+MOVED = {
+    "checkpointing.changed_names": "saving_and_loading.changed_names",
+    "cnn.separable_cost": "resnet_and_mobilenet.separable_cost",
+    "datasets_and_dataloaders.worker_share": "speed_and_memory.worker_share",
+}
 _in_this_kernel: dict[str, str] = {}
 
 

@@ -367,15 +367,6 @@ RIGHT = {
             "return 0 if room < -1 else room // stride + 1",
         ),
     },
-    "cnn.separable_cost": {
-        **_each(
-            "half of an odd kernel, rounded down",
-            "padding = kernel * 1 // 2",
-            "padding = kernel // 1 // 2",
-            "padding = kernel ** 1 // 2",
-            "padding = (kernel - 0) // 2",
-        ),
-    },
     "cnn.max_pool": {
         **_each(
             "the order of the dimensions does not matter",

@@ -36,7 +36,8 @@ from helpers.training import accuracy, evaluate, make_batches
 def lesson(stem: str, *names: str) -> dict:
     """Execute the parts of a lesson's cells that define these names; give its namespace."""
     notebook = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
-    space = {"torch": torch, "nn": nn, "optim": optim, "F": F, "device": torch.device("cpu")}
+    space = {"torch": torch, "nn": nn, "optim": optim, "F": F, "make_batches": make_batches}
+    space["device"] = torch.device("cpu")
     for cell in notebook.cells:
         if cell.cell_type == "code":
             parts = ast.parse(cell.source).body

@@ -1,7 +1,5 @@
 """Wrong answers to the exercises of lesson 11, convolutional neural network."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 
@@ -122,67 +120,8 @@ def pool_to_float(x, size):
     return F.max_pool2d(x, size).float()
 
 
-@wrong("separable_cost", says="plain convolution")
-def cost_of_the_plain(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs * outputs
-    return weights, weights * _places(height, width, stride)
-
-
 def _places(height, width, stride):
     return ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
-
-
-@wrong("separable_cost", says="stride leaves fewer")
-def cost_without_stride(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + inputs * outputs
-    return weights, weights * height * width
-
-
-@wrong("separable_cost", says="depthwise part strides too")
-def cost_striding_late(inputs, outputs, kernel, height, width, stride):
-    first, second = kernel**2 * inputs, inputs * outputs
-    places = _places(height, width, stride)
-    return first + second, first * height * width + second * places
-
-
-@wrong("separable_cost", says="no biases")
-def cost_with_biases(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + inputs * outputs
-    return weights + inputs + outputs, weights * _places(height, width, stride)
-
-
-@wrong("separable_cost", says="F × F")
-def cost_of_a_line(inputs, outputs, kernel, height, width, stride):
-    weights = kernel * inputs + inputs * outputs
-    return weights, weights * _places(height, width, stride)
-
-
-@wrong("separable_cost", says="pointwise part")
-def cost_of_depthwise(inputs, outputs, kernel, height, width, stride):
-    return kernel**2 * inputs, kernel**2 * inputs * _places(height, width, stride)
-
-
-@wrong("separable_cost", says="*input* channel")
-def cost_by_outputs(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * outputs + inputs * outputs
-    return weights, weights * _places(height, width, stride)
-
-
-@wrong("separable_cost", says="weights come first")
-def cost_swapped(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + inputs * outputs
-    return weights * _places(height, width, stride), weights
-
-
-@wrong("separable_cost", says="return the weights and")
-def cost_weights_only(inputs, outputs, kernel, height, width, stride):
-    return kernel**2 * inputs + inputs * outputs
-
-
-@wrong("separable_cost", says="the size is rounded up")
-def cost_rounding_down(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + inputs * outputs
-    return weights, weights * (height // stride) * (width // stride)
 
 
 def _slide(picture, kernel, stride=1, apart=None):
@@ -343,13 +282,6 @@ def max_pool_of_blocks_that_are_swapped(x, size):
     return x.reshape(batch, channels, size, rows, size, columns).amax(dim=(2, 4))
 
 
-@wrong("separable_cost", says="reads what the stride left")
-def separable_cost_pointwise_before_the_stride(inputs, outputs, kernel, height, width, stride):
-    places = ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
-    depthwise, pointwise = kernel**2 * inputs, inputs * outputs
-    return depthwise + pointwise, depthwise * places + pointwise * height * width
-
-
 @wrong("conv_size", says="fits just once, the size is 1")
 def an_exact_fit_is_none(size, kernel, padding, stride, dilation):
     room = size + 2 * padding - (dilation * (kernel - 1) + 1)
@@ -406,33 +338,6 @@ def pool_as_many_columns_as_rows(x, size):
 @wrong("max_pool", says="none of x's")
 def pool_by_the_sum(x, size):
     return F.avg_pool2d(x, size) * size**2
-
-
-@wrong("separable_cost", says="for a kernel of 1 the multiplications")
-def pads_by_a_power_of_two(inputs, outputs, kernel, height, width, stride):
-    padding = 2 ** ((kernel - 1) // 2) if kernel > 1 else 0
-    places = (height - kernel + padding) // stride + 1, (width - kernel + padding) // stride + 1
-    weights = kernel**2 * inputs + inputs * outputs
-    return weights, weights * places[0] * places[1]
-
-
-@wrong("separable_cost", says="with stride 1 only")
-def strides_over_rows_only(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + inputs * outputs
-    return weights, weights * ((height - 1) // stride + 1) * width
-
-
-@wrong("separable_cost", says="the weights are wrong")
-def forgets_that_outputs_read_each_input(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + outputs
-    return weights, weights * ((height - 1) // stride + 1) * ((width - 1) // stride + 1)
-
-
-@wrong("separable_cost", says="both are whole numbers")
-def counts_in_fractions(inputs, outputs, kernel, height, width, stride):
-    weights = kernel**2 * inputs + inputs * outputs
-    places = math.floor((height - 1) / stride + 1) * math.floor((width - 1) / stride + 1)
-    return weights, weights * places / 1
 
 
 @wrong("strided_convolution", says="torch's own convolution")

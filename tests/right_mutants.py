@@ -547,12 +547,6 @@ RIGHT = {
             "return inputs - strength * noise",
         ),
     },
-    "speed_and_memory.worker_share": {
-        **_each(
-            "a range gives the same numbers in the same order",
-            "return range(start + worker, stop, workers)",
-        ),
-    },
     "speed_and_memory.accumulate": {
         **_each(
             "inputs and targets are cut into equally many parts",

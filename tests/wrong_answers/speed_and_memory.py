@@ -37,6 +37,17 @@ def worker_share_in_overlapping_blocks(start, stop, worker, workers):
     return list(range(start + worker * size, min(stop, start + (worker + 1) * size + 1)))
 
 
+@wrong("worker_share", says="blocks of the size rounded up")
+def blocks_of_the_rounded_up_size(start, stop, worker, workers):
+    size = -((start - stop) // workers)
+    return list(range(start, stop))[size * worker : size * (worker + 1)]
+
+
+@wrong("worker_share", says="return a list, not a range")
+def a_range_of_the_share(start, stop, worker, workers):
+    return range(start + worker, stop, workers)
+
+
 @wrong("whole_speedup", says="only one part becomes faster")
 def the_factor_itself(parts, name, factor):
     return float(factor)

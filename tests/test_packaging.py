@@ -15,7 +15,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from helpers.paths import ROOT
+from helpers.paths import NOTEBOOKS, ROOT
 from tests.support import make_lab, needs_make, run_python
 from tools.notebooks import code_cells, every_notebook, read
 from tools.proof import PARTS
@@ -34,7 +34,8 @@ MODULES = [
 # What we import under another name than the one it is installed by.
 INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 # What comes with a package of ours and is part of what that package is for.
-WRITTEN = {"nets", "models"}  # a module that lesson 14 writes, and how it renames it
+# Modules of the lessons: one that lesson 14 writes and renames, and those that lie beside them.
+OWN = {"nets", "models", *(path.stem for path in NOTEBOOKS.glob("*.py"))}
 PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging"}
 
 
@@ -70,7 +71,7 @@ def test_everything_imported_is_declared():
     sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tools/*.py")]
     for path in every_notebook():
         sources += [cell.source for cell in code_cells(read(path)) if "%" not in cell.source]
-    names = set().union(*map(imported, sources)) - WRITTEN
+    names = set().union(*map(imported, sources)) - OWN
     assert {INSTALLED_AS.get(name, name) for name in names - PART_OF} <= {w.name for w in RANGES}
 
 

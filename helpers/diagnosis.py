@@ -287,7 +287,8 @@ def diagnose(
         model: Has parameters, all on one device.
         loader: Yields pairs of tensors (inputs, targets) whose first dimension is the batch; can
             be read more than once. One batch is taken.
-        loss_fn: Takes (outputs, targets); returns the batch's mean loss.
+        loss_fn: Takes (outputs, targets); returns the batch's mean loss. One that reads the model
+            itself, as for a penalty, reads the one given and not the copy.
         optimizer: That is to train the model; None if the model is only to be measured.
 
     Returns:

@@ -13,7 +13,6 @@ from tools.notebooks import tags
 PROGRAMS = {"__init__", "doctor", "progress", "paths"}
 
 # Helpers that fewer than two lessons import, and why they are in `helpers` all the same.
-SOON = "what recurs in figures; lessons from 05 on, as they are rewritten"
 ONE_FIGURE = "a long drawing that would hide the idea of its lesson"
 CHECKPOINTS = (
     "earned in lesson 14, where a second process trains by it; tools/pretrain.py saves by it"
@@ -24,7 +23,6 @@ DECLARED = {
     "helpers.pictures.open_picture": "reads a file in lesson 06 and for `ImageFiles`, any of them",
     "helpers.pictures.Images": "what `load_images` returns",
     "helpers.pictures.write_image_folder": "writes files for lesson 06 that need no download",
-    "helpers.plotting.draw_bars": SOON,
     "helpers.plotting.draw_broadcast": ONE_FIGURE,
     "helpers.plotting.draw_calls": ONE_FIGURE,
     "helpers.plotting.draw_graph": ONE_FIGURE,
@@ -125,7 +123,7 @@ def test_a_declared_helper_that_no_lesson_imports_has_a_user(lessons, sources):
     code = "\n".join([*sources.values(), *programs])
     for name, reason in DECLARED.items():
         uses = len(re.findall(rf"(?<![\w.]){name.rpartition('.')[2]}\b", code)) - 1
-        assert name in imported or uses > 0 or reason in (SOON, CHECKPOINTS), name
+        assert name in imported or uses > 0 or reason == CHECKPOINTS, name
 
 
 def test_no_function_is_defined_twice(lessons, sources):

@@ -13,7 +13,6 @@ from tools.notebooks import tags
 PROGRAMS = {"__init__", "doctor", "progress", "paths"}
 
 # Helpers that fewer than two lessons import, and why they are in `helpers` all the same.
-SOON = "what recurs in figures; lessons from 05 on, as they are rewritten"
 ONE_FIGURE = "a long drawing that would hide the idea of its lesson"
 CHECKPOINTS = (
     "hardened twins of the plain functions that lessons 14 and 15 write out; a second process of "
@@ -135,7 +134,7 @@ def test_a_declared_helper_that_no_lesson_imports_has_a_user(lessons, sources):
     code = "\n".join([*sources.values(), *programs])
     for name, reason in DECLARED.items():
         uses = len(re.findall(rf"(?<![\w.]){name.rpartition('.')[2]}\b", code)) - 1
-        assert name in imported or uses > 0 or reason in (SOON, CHECKPOINTS, DIAGNOSIS), name
+        assert name in imported or uses > 0 or reason in (CHECKPOINTS, DIAGNOSIS), name
 
 
 def test_no_function_is_defined_twice(lessons, sources):

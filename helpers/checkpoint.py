@@ -6,17 +6,31 @@ A checkpoint is a dict of tensors, numbers, strings, and lists and dicts of them
 
 import contextlib
 import os
-import pickle
-import random
+import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
+from torch import nn, optim
 
+from helpers.examine import (
+    misfits,
+    parameter_names,
+    prefix_hints,
+    put_back,
+    why_unreadable,
+    why_unsaved,
+)
+from helpers.order import (
+    random_state,
+    require_repeatable,
+    require_same_order,
+    set_order,
+    set_random_state,
+    take_order,
+)
 from helpers.training import evaluate, train_epoch
 
 
@@ -44,13 +58,12 @@ def save_checkpoint(path: str | Path, state: dict[str, Any]) -> None:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())  # on the disk, not only in a cache
-        load_checkpoint(temporary)
+        read_whole(temporary)
         temporary.replace(path)  # in one step: nobody ever sees half a file
     except Exception as error:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        # torch says "unexpected pos" of a full disk; the reason hides behind that
-        reason = error.__context__ if isinstance(error.__context__, OSError) else error
+        reason = why_unsaved(error, state)
         kept = "the one before is unharmed" if path.is_file() else "nothing was written"
         raise CheckpointError(f"cannot write {path}: {reason}; {kept}") from None
 
@@ -69,12 +82,8 @@ def load_checkpoint(path: str | Path, map_location: str | torch.device = "cpu") 
     path = Path(path)
     try:
         return read_whole(path, map_location)
-    except FileNotFoundError:
-        problem = "is not there"
-    except pickle.UnpicklingError:
-        problem = "holds more than data and might run code; nothing of it was run or loaded"
     except Exception as error:  # damage shows in many ways
-        problem = f"is cut short, damaged or no checkpoint ({type(error).__name__}: {error})"
+        problem = why_unreadable(path, error, map_location)
     other = newest_checkpoint(path.parent, besides=path)
     raise CheckpointError(f"{path} {problem}" + (f"; {other} is whole" if other else ""))
 
@@ -92,40 +101,20 @@ def read_whole(path: str | Path, map_location: str | torch.device = "cpu") -> An
     return torch.load(path, map_location=map_location, weights_only=True)
 
 
+def newest_first(folder: str | Path) -> list[Path]:
+    """List the files `*.pt` of a folder, the newest first; links that lead nowhere are left out."""
+    paths = [path for path in Path(folder).glob("[!.]*.pt") if path.is_file()]
+    return sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True)
+
+
 def newest_checkpoint(folder: str | Path, besides: Path | None = None) -> Path | None:
     """Find the newest whole checkpoint, `*.pt`, of a folder; None if there is none."""
-    paths = [path for path in Path(folder).glob("[!.]*.pt") if path != besides]
-    for path in sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path), reverse=True):
+    for path in newest_first(folder):
         with contextlib.suppress(Exception):  # damaged; an older one may be whole
-            read_whole(path)
-            return path
+            if path != besides:
+                read_whole(path)
+                return path
     return None
-
-
-def random_state() -> dict[str, Any]:
-    """Take down where the generators of Python, NumPy, torch and its accelerators stand."""
-    name, keys, *rest = np.random.get_state()
-    return {
-        "python": random.getstate(),
-        "numpy": (name, keys.tolist(), *rest),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "mps": torch.mps.get_rng_state() if torch.backends.mps.is_available() else None,
-    }
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    """Put the generators back to where `random_state` found them.
-
-    Those of an accelerator that this machine lacks, or has not as many of, are passed over.
-    """
-    random.setstate(state["python"])
-    np.random.set_state(state["numpy"])
-    torch.set_rng_state(state["torch"].cpu())
-    for number, generator in enumerate(state["cuda"][: torch.cuda.device_count()]):
-        torch.cuda.set_rng_state(generator.cpu(), number)
-    if state["mps"] is not None and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"].cpu())
 
 
 def compare_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> list[str]:
@@ -135,9 +124,10 @@ def compare_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> list[
     lines += [f"unknown to the model: {name}" for name in weights if name not in own]
     for name in own.keys() & weights.keys():
         for what in ("shape", "dtype"):
-            there, here = getattr(weights[name], what), getattr(own[name], what)
+            there, here = getattr(weights[name], what, None), getattr(own[name], what)
             if there != here:
                 lines.append(f"another {what}: {name} is {there}, the model's {here}")
+    lines += prefix_hints(weights, own)
     return sorted(lines)
 
 
@@ -163,8 +153,9 @@ def load_weights(
         for name, tensor in weights.items()
         if name in own and (tensor.shape, tensor.dtype) == (own[name].shape, own[name].dtype)
     }
-    if lines and (not partial or not fits):
-        raise CheckpointError("the weights do not fit the model:\n  " + "\n  ".join(lines))
+    learned = fits.keys() & dict(model.named_parameters()).keys()  # a counter fits any model
+    if lines and (not partial or not learned):
+        raise CheckpointError("\n  ".join(["the weights do not fit the model:", *lines]))
     model.load_state_dict(fits, strict=not partial)
     return lines
 
@@ -183,17 +174,34 @@ def pack(parts: dict[str, Any], **more: Any) -> dict[str, Any]:
 def unpack(state: dict[str, Any], parts: dict[str, Any]) -> None:
     """Put the states of a full checkpoint back into `parts`; the generators are left alone.
 
+    Args:
+        state: What `pack` made. If it has "parameters", they are compared with `parameter_names`.
+        parts: Made by the same code. Numbers of an optimizer that may change while it trains, such
+            as its learning rate, become the checkpoint's.
+
     Raises:
-        CheckpointError: A part is not in the checkpoint, or the weights are another model's; then
-            no part is changed.
+        CheckpointError: A part is not in the checkpoint, or is of another kind or make than there;
+            then no part is changed.
     """
-    missing = [name for name in parts if name not in state]
+    missing = [name for name in parts if not isinstance(state.get(name), dict)]
     if missing:
         raise CheckpointError(f"expected a full checkpoint, but it has no {', '.join(missing)}")
-    load_weights(parts["model"], state["model"])
     for name, part in parts.items():
-        if name != "model":
-            part.load_state_dict(state[name])
+        compare = compare_weights if isinstance(part, nn.Module) else misfits
+        if lines := compare(part, state[name]):
+            raise CheckpointError("\n  ".join([f"the state of the {name} does not fit:", *lines]))
+    if state.get("parameters", own := parameter_names(parts)) != own:
+        say = "make it by the same code"
+        raise CheckpointError(
+            f"the optimizer holds the parameters in another order than there; {say}"
+        )
+    if error := put_back(parts, state):
+        raise CheckpointError(f"the checkpoint cannot be loaded, nothing changed: {error!r}")
+
+
+def epoch_name(number: int) -> str:
+    """Return the name of the file that is saved at the end of an epoch, counted from 1."""
+    return f"epoch_{number:04}.pt"
 
 
 def save_epoch(folder: Path, state: dict[str, Any], keep: int = 2) -> None:
@@ -204,7 +212,7 @@ def save_epoch(folder: Path, state: dict[str, Any], keep: int = 2) -> None:
     Args:
         folder: Where.
         state: Has a dict "run" whose "valid_losses" holds a number an epoch.
-        keep: How many of the newest `epoch_*.pt` stay.
+        keep: How many of the newest `epoch_*.pt` up to this one stay, 1 or more.
 
     Raises:
         CheckpointError: It cannot be written.
@@ -212,52 +220,112 @@ def save_epoch(folder: Path, state: dict[str, Any], keep: int = 2) -> None:
     losses = state["run"]["valid_losses"]
     if losses[-1] < min([float("inf"), *losses[:-1]]):  # the first of equals, and never nan
         save_checkpoint(folder / "best.pt", state)
-    save_checkpoint(folder / f"epoch_{len(losses):04}.pt", state)
-    for old in sorted(folder.glob("epoch_*.pt"))[:-keep]:
+    save_checkpoint(folder / epoch_name(len(losses)), state)
+    ends = [path.stem.removeprefix("epoch_") for path in folder.glob("epoch_*.pt")]
+    numbers = sorted(int(end) for end in ends if end.isdecimal() and int(end) <= len(losses))
+    killed = folder.glob(".*.pt.tmp")  # what a saving that was killed left behind
+    for old in (*(folder / epoch_name(number) for number in numbers[:-keep]), *killed):
         old.unlink(missing_ok=True)
 
 
-def resume(
-    folder: str | Path, parts: dict[str, Any], loader: torch.utils.data.DataLoader
-) -> dict[str, Any]:
-    """Put back what the newest whole checkpoint of a folder holds, if there is one.
+def newest_full(folder: str | Path, names: Iterable[str]) -> tuple[Path, dict] | None:
+    """Read the newest checkpoint that holds `names`; None if there is no checkpoint at all.
 
-    These are the states of `parts`, of the random generators, and of the loader's generator.
+    Files that are newer but damaged or hold less, such as weights alone, are passed over with a
+    warning.
+
+    Returns:
+        Its path, and what it holds.
+
+    Raises:
+        CheckpointError: There are only such files; or it holds other parts than `names`.
+    """
+    over = []
+    for path in newest_first(folder):
+        try:
+            state, problem = read_whole(path), "is no full checkpoint"
+        except Exception as error:  # damage shows in many ways
+            state, problem = None, why_unreadable(path, error)
+        if isinstance(state, dict) and {"random", "order", "run"} <= state.keys():
+            if differ := ", ".join(sorted(state.keys() ^ {*names})):
+                say = "give the same parts as before, or use another folder"
+                raise CheckpointError(f"{path} is of a training with other parts: {differ}; {say}")
+            if over:
+                warnings.warn(f"going on from {path}: " + "; ".join(over), stacklevel=4)
+            return path, state
+        over.append(f"{path} {problem}")
+    if over:
+        say = "mend or move these, or use another folder:"
+        raise CheckpointError("\n  ".join([f"no checkpoint to go on from; {say}", *over]))
+    return None
+
+
+def resume(
+    folder: str | Path, parts: dict[str, Any], *loaders: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Put back what the newest full checkpoint of a folder holds, if there is one.
+
+    These are the states of `parts` and of the random generators. If it was stopped between saving
+    `best.pt` and `epoch_N.pt`, the latter is saved now.
+
+    Args:
+        folder: Where.
+        parts: As in `fit_resumable`.
+        loaders: The one to train with, then the one to validate with.
 
     Returns:
         How far the training is: "epoch", "step" (batches of that epoch), "losses" (one a step)
-        and "valid_losses" (one an epoch).
+        and "valid_losses" (one an epoch). And the loaders' order at that epoch's beginning.
 
     Raises:
-        ValueError: The loader's order cannot be saved: its generator is not its own or not its
-            sampler's, or its workers live on from one epoch to the next.
-        CheckpointError: The checkpoint is of another model, or has not all the parts.
+        ValueError: The order of a loader cannot be saved, or is another than it was.
+        CheckpointError: The checkpoints are damaged, not full, or of other parts.
     """
-    own, sampler = loader.generator, loader.sampler
-    if own is None or getattr(sampler, "generator", own) is not own or loader.persistent_workers:
-        say = "make it with generator=torch.Generator(), its sampler's too, and no lasting workers"
-        raise ValueError(f"the order of the loader's examples cannot be saved; {say}")
-    if (path := newest_checkpoint(folder)) is None:
-        return {"epoch": 0, "step": 0, "losses": [], "valid_losses": []}
-    saved = load_checkpoint(path)
+    require_repeatable(*loaders)
+    found = newest_full(folder, [*parts, "parameters", "random", "order", "run"])
+    if found is None:
+        return {"epoch": 0, "step": 0, "losses": [], "valid_losses": []}, take_order(*loaders)
+    path, saved = found
+    require_same_order(saved["order"], *loaders)
     unpack(saved, parts)
-    own.set_state(saved["order"])
     set_random_state(saved["random"])
-    return saved["run"]
+    run = saved["run"]
+    if run["epoch"] > 0 and run["step"] == 0 and path.name != epoch_name(run["epoch"]):
+        save_epoch(Path(folder), saved)  # it was stopped between best.pt and this
+    return run, saved["order"]
 
 
-def skip(batches: Iterator, steps: int) -> None:
-    """Pass over batches trained on before an interruption; the random state stays as it is."""
+def skip(loaders: Sequence, order: dict[str, Any], steps: int) -> Iterator:
+    """Begin an epoch of the first loader, and pass over batches that were trained on.
+
+    The random state is then what it was; but if none is passed over, it moves as an epoch's
+    beginning moves it.
+
+    Returns:
+        The batches that are left.
+    """
     state = random_state()
+    set_order(order, *loaders)
+    batches = iter(loaders[0])
     for _ in range(steps):
         next(batches)  # may draw random numbers, to augment
-    set_random_state(state)
+    if steps:
+        set_random_state(state)
+    return batches
+
+
+def step_scheduler(scheduler: Any, valid_loss: float) -> None:
+    """Let a scheduler, if there is one, make its step at an epoch's end."""
+    if isinstance(scheduler, optim.lr_scheduler.ReduceLROnPlateau):
+        scheduler.step(valid_loss)
+    elif scheduler is not None:
+        scheduler.step()
 
 
 def fit_resumable(
     parts: dict[str, Any],
     train_loader: torch.utils.data.DataLoader,
-    valid_loader: torch.utils.data.DataLoader,
+    valid_loader: Iterable,
     loss_fn: Callable,
     epochs: int,
     folder: str | Path,
@@ -269,35 +337,48 @@ def fit_resumable(
     it ends on the same weights, optimizer, scheduler and random states, bit for bit (on the same
     kind of processor, with the same number of threads, and by deterministic algorithms).
 
+    Saved are the `parts`, the global random generators, and those of the loaders and their
+    samplers. Whatever else remembers something is not: generators of a model, gradients that an
+    optimizer of your own adds up over batches, a loss that counts its calls. A dataset that does
+    is refused if its first batch shows it.
+
     Args:
-        parts: "model", "optimizer", and "scheduler", which is stepped after each epoch.
-        train_loader: Has a generator of its own, `DataLoader(..., generator=...)`.
-        valid_loader: Of the validation data, not shuffled.
+        parts: "model", "optimizer", and, if there is one, "scheduler", which is stepped after each
+            epoch. Others, such as an average of the weights, are saved and put back; so is a
+            scheduler of another name, which `optimizer.register_step_post_hook` steps each batch.
+        train_loader: A loader of a dataset with numbered examples.
+        valid_loader: Of the validation data, the same examples each time; a list will do.
         loss_fn: Takes (outputs, targets); returns the batch's mean loss.
         epochs: In all, with those before an interruption.
         folder: For `last.pt`, `best.pt` (the lowest validation loss) and the newest `epoch_*.pt`.
         every: Batches from one saving of `last.pt` to the next.
 
     Returns:
-        What `resume` does, at the end: "losses" and "valid_losses" are from the very beginning on.
+        How far the training is, as `resume` says it: "losses" and "valid_losses" are from the very
+        beginning on.
 
     Raises:
-        ValueError: The loader's order cannot be saved.
-        CheckpointError: A checkpoint cannot be written, or is of another model.
+        ValueError: A loader's order cannot be saved, or is another than before.
+        CheckpointError: A checkpoint cannot be written, or is of another training.
     """
-    run, folder = resume(folder, parts, train_loader), Path(folder)
+    folder, loaders = Path(folder), (train_loader, valid_loader)
+    run, order = resume(folder, parts, *loaders)
+
+    def state() -> dict[str, Any]:
+        return pack(parts, parameters=parameter_names(parts), order=order, run=run)
+
+    if not run["losses"]:  # what cannot be saved shows before the first step
+        save_checkpoint(folder / "last.pt", state())
     while run["epoch"] < epochs:
-        order, batches = train_loader.generator.get_state(), iter(train_loader)
-        skip(batches, run["step"])
-        for batch in batches:
+        for batch in skip(loaders, order, run["step"]):
             loss = train_epoch(parts["model"], [batch], loss_fn, parts["optimizer"])
             run["losses"].append(loss)
             run["step"] += 1
             if run["step"] % every == 0:
-                save_checkpoint(folder / "last.pt", pack(parts, order=order, run=run))
-        parts["scheduler"].step()
+                save_checkpoint(folder / "last.pt", state())
         run["valid_losses"].append(evaluate(parts["model"], valid_loader, loss_fn))
+        step_scheduler(parts.get("scheduler"), run["valid_losses"][-1])
         run.update(epoch=run["epoch"] + 1, step=0)
-        order = train_loader.generator.get_state()
-        save_epoch(folder, pack(parts, order=order, run=run))
+        order = take_order(*loaders)
+        save_epoch(folder, state())
     return run

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from helpers.paths import ROOT
 from tests import browser
@@ -35,6 +36,15 @@ def miniature(make_miniature) -> Path:
 def workshop(tmp_path: Path) -> Workshop:
     """Give a copy of the Makefile with a Python that only notes what it is asked."""
     return Workshop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Let torch use one thread: what is compared bit for bit must add up in one order."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

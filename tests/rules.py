@@ -19,8 +19,10 @@ SKELETON += ["Exercises", "Next"]
 TAGS = r"approx-output|nbval-ignore-output|raises-exception|exercise|solution|earns-\w+"
 LONGEST_CODE, USUAL_CODE, LONGEST_PROSE = 20, 12, 120  # lines, lines for nine of ten cells, words
 # Plotting, data and the doctor's own helpers say at their first use what they do. Those of
-# checkpoint are the hardened twins of plain functions that lesson 14 writes out and then compares.
-EXEMPT = "checkpoint plotting tables pictures glyphs paths checks doctor notebook".split()
+# checkpoint, and what it needs, are the hardened twins of plain functions that lessons 14 and 15
+# write out and then compare.
+EXEMPT = "checkpoint examine order plotting tables pictures glyphs paths checks doctor".split()
+EXEMPT += ["notebook"]
 
 
 RULES: list[Callable[[Lesson], Iterator[str]]] = []

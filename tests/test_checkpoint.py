@@ -1,5 +1,7 @@
 """A training that was stopped goes on as if never stopped; a checkpoint is whole or refused."""
 
+import copy
+import itertools
 import math
 import os
 import pickle
@@ -14,13 +16,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn, optim
-from torch.utils.data import (
-    DataLoader,
-    Dataset,
-    RandomSampler,
-    TensorDataset,
-    WeightedRandomSampler,
-)
 
 from helpers import checkpoint
 from helpers.checkpoint import (
@@ -33,153 +28,146 @@ from helpers.checkpoint import (
     random_state,
     save_checkpoint,
     set_random_state,
+    unpack,
+)
+from helpers.order import require_repeatable, take_order
+from tests.resuming import (
+    EPOCHS,
+    LOADERS,
+    OPTIMIZERS,
+    REFUSED,
+    SCHEDULERS,
+    STEPS,
+    WORKING,
+    Stop,
+    make,
+    outcome,
+    same,
+    train,
 )
 
-EPOCHS, STEPS = 3, 4  # batches an epoch
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-class Stop(Exception):
-    """The power goes off."""
-
-
-class Augmented(Dataset):
-    """Adds noise from torch's, NumPy's and Python's global generators to each example."""
-
-    def __init__(self, seed):
-        generator = torch.Generator().manual_seed(seed)
-        self.inputs = torch.randn(15, 6, generator=generator)
-
-    def __len__(self):
-        return len(self.inputs)
-
-    def __getitem__(self, index):
-        noise = torch.randn(6) + np.random.rand() + random.random()
-        return self.inputs[index] + 0.1 * noise, int(self.inputs[index, :3].argmax())
-
-
-OPTIMIZERS = {
-    "SGD": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
-    "Adam": lambda p: optim.Adam(p, lr=0.01),
-    "AdamW": lambda p: optim.AdamW(p, lr=0.01),
-}
-
-
-SCHEDULERS = {
-    "SGD": lambda o: optim.lr_scheduler.StepLR(o, 1, gamma=0.5),
-    "Adam": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, EPOCHS),
-    "AdamW": lambda o: optim.lr_scheduler.OneCycleLR(o, 0.02, total_steps=EPOCHS + 1),
-}
-
-
-def make(kind="SGD", workers=0):
-    """Make everything anew, by the same code: what a restarted process does."""
-    for seed in (torch.manual_seed, np.random.seed, random.seed):
-        seed(0)
-    model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.3), nn.Linear(8, 3))
-    optimizer = OPTIMIZERS[kind](model.parameters())
-    parts = {"model": model, "optimizer": optimizer, "scheduler": SCHEDULERS[kind](optimizer)}
-    order = torch.Generator().manual_seed(1)
-    train = DataLoader(Augmented(0), 4, shuffle=True, generator=order, num_workers=workers)
-    return parts, train, DataLoader(TensorDataset(*make_valid()), 5)
-
-
-def make_valid():
-    data = Augmented(1)
-    return data.inputs, data.inputs[:, :3].argmax(dim=1)
-
-
-def run(folder, kind="SGD", stop=None, every=1, workers=0):
-    """Train, stopping before the given step's weights change; give everything that has a state."""
-    return finish(*make(kind, workers), folder, stop, every)
-
-
-def finish(parts, train, valid, folder, stop=None, every=1):
-    calls = iter(range(1000))
-    loss_fn = nn.CrossEntropyLoss()
-
-    def stopping(outputs, targets):
-        if outputs.requires_grad and next(calls) == stop:
-            raise Stop
-        return loss_fn(outputs, targets)
-
-    history = fit_resumable(parts, train, valid, stopping, EPOCHS, folder, every)
-    states = {name: part.state_dict() for name, part in parts.items()}
-    return {"history": history, "random": random_state(), "next": torch.rand(3), **states}
-
-
-def same(one, other):
-    """Compare nested dicts and lists of tensors and numbers bit for bit."""
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other) and one.dtype == other.dtype
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
-    if isinstance(one, (list, tuple)):
-        return len(one) == len(other) and all(map(same, one, other))
-    return one == other
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+def run(folder, optimizer="SGD", stop=None, every=1, loader="shuffled by a generator"):
+    """Train with a generator of the loader's own, or another loader."""
+    return train(folder, make(loader, optimizer), stop, every=every)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    """Train without interruption, once for each kind."""
-    return {kind: run(tmp_path_factory.mktemp(kind), kind) for kind in OPTIMIZERS}
+def undisturbed(tmp_path_factory, one_thread):
+    """Train without interruption."""
+    return run(tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.mark.parametrize("every", [1, 3, 100])
-@pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_training_stopped_at_any_step_ends_bit_for_bit_the_same(
-    kind, every, undisturbed, tmp_path
-):
+def test_a_training_stopped_at_any_step_ends_bit_for_bit_the_same(every, undisturbed, tmp_path):
     for stop in range(EPOCHS * STEPS):
         folder = tmp_path / str(stop)
         with pytest.raises(Stop):
-            run(folder, kind, stop, every)
-        assert same(run(folder, kind, every=every), undisturbed[kind]), f"stopped at {stop}"
+            run(folder, stop=stop, every=every)
+        assert same(run(folder, every=every), undisturbed), f"stopped at {stop}"
 
 
-@pytest.mark.parametrize("kind", OPTIMIZERS)
-def test_a_training_stopped_at_every_step_gets_there_all_the_same(kind, undisturbed, tmp_path):
+@pytest.mark.parametrize("moment", ["write", "rename"])
+def test_a_training_killed_in_any_saving_ends_the_same_and_leaves_the_same_files(
+    moment, undisturbed, tmp_path
+):
+    run(tmp_path / "whole", every=2)
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    for stop in itertools.count():
+        folder = tmp_path / str(stop)
+        try:
+            train(folder, make(), stop, moment)
+            break
+        except Stop:
+            assert any(path.suffix == ".tmp" for path in folder.iterdir())
+        assert same(train(folder, make()), undisturbed), f"stopped at {stop}"
+        assert {path.name for path in folder.iterdir()} == names, f"stopped at {stop}"
+    assert stop >= EPOCHS * 3
+
+
+def test_a_training_stopped_at_every_step_gets_there_all_the_same(undisturbed, tmp_path):
     stops = 0
     while True:
         try:
-            result = run(tmp_path, kind, stop=1)  # each life makes one step
+            result = run(tmp_path, stop=1)  # each life makes one step
             break
         except Stop:
             stops += 1
     assert stops >= EPOCHS * STEPS - 1
-    assert same(result, undisturbed[kind])
+    assert same(result, undisturbed)
 
 
-def test_worker_processes_change_nothing_about_that(tmp_path):
-    whole = run(tmp_path / "whole", workers=2)
+# A part of the matrix in tests/proof/test_resume.py: each way once.
+KINDS = [
+    *((loader, "SGD", "StepLR") for loader in LOADERS | WORKING),
+    *(("the series' own", optimizer, "none") for optimizer in OPTIMIZERS),
+    *(("the series' own", "AdamW", scheduler) for scheduler in SCHEDULERS),
+]
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids=", ".join)
+def test_any_loader_optimizer_and_scheduler_goes_on_bit_for_bit(kinds, tmp_path):
+    assert outcome(tmp_path, kinds, stop=6) == "identical"
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_a_loader_whose_order_cannot_be_saved_is_refused_before_the_first_step(kind, tmp_path):
+    said = outcome(tmp_path, (kind, "SGD", "StepLR"), stop=6)
+    assert said.startswith("refused: the order of the loader's examples cannot be saved: ")
+    assert REFUSED[kind][1] in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_looking_whether_a_loader_repeats_changes_no_random_state():
+    _, loader, _ = make("its sampler has another generator")
+    order = take_order(loader)
+    require_repeatable(loader)
+    assert same(take_order(loader), order)
+
+
+@pytest.mark.parametrize("kind", ["a hidden generator", "a dataset's chance", "lasting workers"])
+def test_so_is_one_to_validate_with(kind, tmp_path):
+    parts, loader, _ = make()
+    with pytest.raises(ValueError, match=REFUSED[kind][1]):
+        train(tmp_path, (parts, loader, REFUSED[kind][0]()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_batches_in_a_list_and_a_stream_will_do_to_validate_with(tmp_path):
+    for number, kind in enumerate(("a list", "a stream")):
+        parts, loader, _ = make()
+        train(tmp_path / str(number), (parts, loader, REFUSED[kind][0]()))
+
+
+def test_a_loader_that_deals_other_batches_than_the_checkpoints_is_refused(tmp_path):
     with pytest.raises(Stop):
-        run(tmp_path / "cut", stop=6, workers=2)
-    assert same(run(tmp_path / "cut", workers=2), whole)
+        run(tmp_path, stop=6)
+    for loader in ("in order", "the last batch dropped", "its sampler has another generator"):
+        made = make(loader)
+        before = made[0]["model"][0].weight.clone()
+        with pytest.raises(ValueError, match="deals other batches than when the checkpoint was"):
+            train(tmp_path, made)
+        assert torch.equal(made[0]["model"][0].weight, before)
 
 
 @pytest.mark.parametrize("part", ["random", "order", "optimizer", "scheduler", "run"])
-def test_each_part_of_the_state_is_needed(part, undisturbed, tmp_path, monkeypatch):
+def test_each_part_of_the_state_is_needed(part, undisturbed, tmp_path):
     with pytest.raises(Stop):
-        run(tmp_path, "AdamW", stop=6)
+        run(tmp_path, stop=6)
     path = newest_checkpoint(tmp_path)
-    state, (parts, train, _) = load_checkpoint(path), make("AdamW")
-    fresh = checkpoint.pack(parts, order=train.generator.get_state())
+    state, (parts, *loaders) = load_checkpoint(path), make()
+    fresh = checkpoint.pack(parts, order=take_order(*loaders))
     fresh["run"] = {**state["run"], "step": 0}
     save_checkpoint(path, {**state, part: fresh[part]})
-    assert not same(run(tmp_path, "AdamW"), undisturbed["AdamW"])
+    assert not same(run(tmp_path), undisturbed)
 
 
 def test_a_finished_training_is_not_trained_further(undisturbed, tmp_path):
     run(tmp_path)
     before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    assert same(run(tmp_path), undisturbed["SGD"])
+    assert same(run(tmp_path), undisturbed)
     assert {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
@@ -202,40 +190,47 @@ def test_only_a_lower_loss_is_better_than_the_best_and_nan_never_is(tmp_path):
     assert best == [0, 2, 2, 2, 2, 6, 6]
 
 
-@pytest.mark.parametrize("kind", ["no generator", "the sampler's own", "lasting workers"])
-def test_a_loader_whose_order_cannot_be_saved_is_refused(kind, tmp_path):
-    parts, train, valid = make()
-    own, other = torch.Generator(), torch.Generator()
-    ways = {
-        "no generator": {"shuffle": True},
-        "the sampler's own": {
-            "sampler": RandomSampler(train.dataset, generator=other),
-            "generator": own,
-        },
-        "lasting workers": {
-            "shuffle": True,
-            "generator": own,
-            "num_workers": 1,
-            "persistent_workers": True,
-        },
-    }
-    train = DataLoader(train.dataset, 4, **ways[kind])
-    with pytest.raises(ValueError, match=r"cannot be saved; make it with generator="):
-        fit_resumable(parts, train, valid, nn.CrossEntropyLoss(), 1, tmp_path)
+def test_of_ten_thousand_epochs_the_newest_stay_and_other_files_too(tmp_path):
+    for name in ("epoch_9998.pt", "epoch_9999.pt", "epoch_10002.pt", "epoch_best.pt"):
+        (tmp_path / name).write_text("damaged")
+    checkpoint.save_epoch(tmp_path, {"run": {"valid_losses": [math.nan] * 10_000}})
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"epoch_9999.pt", "epoch_10000.pt", "epoch_10002.pt", "epoch_best.pt"}
 
 
-def test_a_sampler_that_shares_the_loaders_generator_resumes(tmp_path):
-    def train(folder, stop=None):
-        parts, loader, valid = make()
-        own = torch.Generator().manual_seed(1)
-        sampler = WeightedRandomSampler(torch.arange(1.0, 16), 15, generator=own)
-        loader = DataLoader(loader.dataset, 4, sampler=sampler, generator=own)
-        return finish(parts, loader, valid, folder, stop=stop)
-
-    whole = train(tmp_path / "whole")
+def test_a_training_goes_on_past_links_to_nothing_and_names_newer_weights(undisturbed, tmp_path):
     with pytest.raises(Stop):
-        train(tmp_path / "cut", stop=6)
-    assert same(train(tmp_path / "cut"), whole)
+        run(tmp_path, stop=6)
+    (tmp_path / "latest.pt").symlink_to("gone.pt")
+    save_checkpoint(tmp_path / "weights.pt", make()[0]["model"].state_dict())
+    save_checkpoint(tmp_path / "tensor.pt", torch.zeros(3))
+    for name in ("weights.pt", "tensor.pt"):
+        os.utime(tmp_path / name, (2**33, 2**33))
+    with pytest.raises(
+        CheckpointError, match=r"latest\.pt is a link to .* not there; .*weights\.pt"
+    ):
+        load_checkpoint(tmp_path / "latest.pt")
+    with pytest.warns(UserWarning, match=r"going on from .*last\.pt: .*weights\.pt is no full"):
+        assert same(run(tmp_path, every=2), undisturbed)
+
+
+def test_a_training_whose_only_checkpoint_is_damaged_does_not_begin_again_unasked(tmp_path):
+    with pytest.raises(Stop):
+        run(tmp_path, stop=1)
+    write_bad("cut short", tmp_path / "last.pt", tmp_path / "executed")
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint to go on from.*\n.*last\.pt is cut short"
+    ):
+        run(tmp_path)
+
+
+def test_what_cannot_be_saved_shows_before_the_first_step(tmp_path):
+    parts, *loaders = make()
+    parts["scheduler"].warmth = np.float64(0.5)
+    with pytest.raises(
+        CheckpointError, match=r"state\['scheduler'\]\['warmth'\] is a numpy.float64"
+    ):
+        train(tmp_path, (parts, *loaders), stop=0)
 
 
 def test_the_random_state_comes_back_in_all_three_generators():
@@ -321,13 +316,35 @@ def test_a_folder_that_is_read_only_is_named(tmp_path):
     tmp_path.chmod(0o700)
 
 
-@pytest.mark.parametrize("bad", [{"model": nn.Linear(2, 2)}, {"f": len}, {"array": np.zeros(3)}])
-def test_what_could_not_be_read_back_safely_is_not_written(bad, tmp_path):
-    path = tmp_path / "last.pt"
+BAD_STATES = {
+    "a module": (
+        {"model": nn.Linear(2, 2)},
+        r"state\['model'\] is a torch\.nn.*; save its state_dict",
+    ),
+    "a function": (
+        {"a": [1, len]},
+        r"state\['a'\]\[1\] is a builtins.*; save numbers, strings, tensors",
+    ),
+    "a lambda": ({"f": lambda x: x}, r"state\['f'\] is a builtins.function"),
+    "an array": ({"array": np.zeros(3)}, r"state\['array'\] is a numpy.ndarray; .*\.tolist\(\)"),
+    "a NumPy number": (
+        {"r": {"l": [np.float64(2)]}},
+        r"state\['r'\]\['l'\]\[0\] is a numpy.float64",
+    ),
+    "a NumPy key": ({np.int64(3): 1}, r"the key .*3.* of state is a numpy.int64; .*\.tolist\(\)"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_STATES)
+def test_what_could_not_be_read_back_safely_is_not_written_and_named(kind, tmp_path):
+    path, (bad, says) = tmp_path / "last.pt", BAD_STATES[kind]
     save_checkpoint(path, small_state(1))
-    with pytest.raises(CheckpointError, match=r"cannot write .* might run code.*unharmed"):
+    with pytest.raises(
+        CheckpointError, match=rf"cannot write .*: {says}.*; the one before is unha"
+    ):
         save_checkpoint(path, bad)
     assert load_checkpoint(path)["number"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["last.pt"]
 
 
 class Malicious:
@@ -362,6 +379,10 @@ def write_bad(kind, path, mark):
         torch.save({"model": Malicious(mark)}, path)
     elif kind == "malicious, of the old format":
         torch.save({"model": Malicious(mark)}, path, _use_new_zipfile_serialization=False)
+    elif kind == "NumPy's numbers":
+        torch.save({"losses": [np.float64(0.5)], "array": np.zeros(3)}, path)
+    elif kind == "of before torch 1.6":
+        torch.save(small_state(), path, _use_new_zipfile_serialization=False)
     elif kind == "a bare pickle":
         path.write_bytes(pickle.dumps(Malicious(mark)))
     elif kind == "a folder":
@@ -379,7 +400,9 @@ BAD = {
     "a picture folder's zip": "cut short, damaged or no checkpoint",
     "a bit flipped": "the checksum of .* is wrong",
     "malicious": "holds more than data and might run code; nothing of it was run",
-    "malicious, of the old format": "cut short, damaged or no checkpoint",
+    "malicious, of the old format": "format before torch 1.6, .*weights_only=True",
+    "of before torch 1.6": "format before torch 1.6, .* and save it again",
+    "NumPy's numbers": r"holds NumPy's numbers or arrays, which are not read; .*x.tolist\(\)",
     "a bare pickle": "cut short, damaged or no checkpoint",
     "a folder": "cut short, damaged or no checkpoint",
     "missing": "is not there",
@@ -392,7 +415,7 @@ def test_a_bad_checkpoint_is_refused_and_the_newest_whole_one_offered(kind, tmp_
     write_bad(kind, path, mark)
     with pytest.raises(CheckpointError, match=BAD[kind]) as caught:
         load_checkpoint(path)
-    assert "whole" not in str(caught.value)
+    assert "is whole" not in str(caught.value)
     save_checkpoint(tmp_path / "epoch_0001.pt", small_state(1))
     save_checkpoint(tmp_path / "epoch_0002.pt", small_state(2))
     for second, number in enumerate((1, 2)):
@@ -430,7 +453,8 @@ def test_a_training_goes_on_from_the_checkpoint_before_a_bad_one(kind, undisturb
     with pytest.raises(Stop):
         run(tmp_path, stop=2 * STEPS + 1)
     write_bad(kind, tmp_path / "last.pt", tmp_path / "executed")
-    assert same(run(tmp_path), undisturbed["SGD"])
+    with pytest.warns(UserWarning, match=r"going on from .*epoch_0002\.pt: .*last\.pt "):
+        assert same(run(tmp_path), undisturbed)
     assert not (tmp_path / "executed").exists()
 
 
@@ -464,12 +488,131 @@ def test_weights_of_which_none_fits_are_refused_even_in_part():
         load_weights(nn.Linear(3, 4), {"fc.weight": torch.zeros(2)}, partial=True)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a device that is not there")
+def test_a_device_that_is_not_there_is_no_damage(tmp_path):
+    save_checkpoint(tmp_path / "last.pt", small_state())
+    with pytest.raises(CheckpointError, match=r'cannot be put on cuda .*map_location="cpu"'):
+        load_checkpoint(tmp_path / "last.pt", map_location="cuda")
+    assert load_checkpoint(tmp_path / "last.pt", map_location="meta")["weights"].is_meta
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod."])
+def test_a_prefix_that_a_wrapper_left_is_named(prefix):
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    weights = {prefix + name: tensor for name, tensor in model.state_dict().items()}
+    with pytest.raises(CheckpointError, match=f"without '{prefix}' before them the names"):
+        load_weights(model, weights)
+    wrapped = nn.ModuleDict({"module": model})
+    with pytest.raises(CheckpointError, match=r"the model's names begin with 'module\.'"):
+        load_weights(wrapped, model.state_dict())
+
+
+def test_other_names_are_not_taken_for_a_prefix():
+    weights = {"encoder.0.weight": torch.zeros(4, 3), "head.bias": torch.zeros(4)}
+    assert not any("prefix" in line for line in compare_weights(nn.Linear(3, 4), weights))
+
+
+def test_weights_of_which_only_counters_fit_are_refused_even_in_part():
+    model, other = (nn.Sequential(nn.Linear(3, n), nn.BatchNorm1d(n)) for n in (4, 5))
+    with pytest.raises(CheckpointError, match="the weights do not fit the model"):
+        load_weights(model, other.state_dict(), partial=True)
+
+
+def cosine(epochs):
+    return lambda optimizer: optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+
+
+def parts_of(optimizer, scheduler):
+    """Make parts that were trained for a step."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    parts = {"model": model, "optimizer": optimizer(model.parameters())}
+    parts["scheduler"] = scheduler(parts["optimizer"])
+    model(torch.randn(5, 3)).sum().backward()
+    parts["optimizer"].step()
+    parts["scheduler"].step()
+    return parts
+
+
+def sgd(parameters):
+    return optim.SGD(parameters, 0.1, momentum=0.9)
+
+
+def in_two_groups(parameters):
+    first, *others = parameters
+    return sgd([{"params": [first]}, {"params": others}])
+
+
+OTHER_PARTS = {
+    "another optimizer": (
+        optim.AdamW,
+        cosine(4),
+        "another kind of optimizer's: it lacks amsgrad, betas",
+    ),
+    "other groups": (in_two_groups, cosine(4), "1 groups of parameters, this optimizer 2"),
+    "fewer parameters": (lambda p: sgd([*p][:2]), cosine(4), "4 parameters, this optimizer's 2"),
+    "another flag": (
+        lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
+        cosine(4),
+        "nesterov is False, here True",
+    ),
+    "another scheduler": (sgd, lambda o: optim.lr_scheduler.StepLR(o, 4), "not that of a StepLR"),
+    "a longer cosine": (sgd, cosine(8), "T_max is 4, here 8"),
+    "another rate to begin with": (
+        lambda p: optim.SGD(p, 0.2, momentum=0.9),
+        cosine(4),
+        r"base_lrs is \[0.1\], here \[0.2\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", OTHER_PARTS)
+def test_the_state_of_other_parts_is_refused_and_nothing_changed(kind):
+    saved = copy.deepcopy(checkpoint.pack(parts_of(sgd, cosine(4))))
+    optimizer, scheduler, says = OTHER_PARTS[kind]
+    parts = parts_of(optimizer, scheduler)
+    parts["model"][0].weight.data += 1
+    before = copy.deepcopy({name: part.state_dict() for name, part in parts.items()})
+    with pytest.raises(CheckpointError, match=rf"(?s)the state of the \w+ does not fit.*{says}"):
+        unpack(saved, parts)
+    assert same({name: part.state_dict() for name, part in parts.items()}, before)
+
+
+def test_a_state_that_fails_only_while_it_is_loaded_changes_nothing():
+    class Stubborn:
+        def state_dict(self):
+            return {}
+
+        def load_state_dict(self, state):
+            if state:
+                raise KeyError("never")
+
+    saved = copy.deepcopy({**checkpoint.pack(parts_of(sgd, cosine(4))), "last": {"a": 1}})
+    parts = {**parts_of(sgd, cosine(4)), "last": Stubborn()}
+    parts["model"][0].weight.data += 1
+    before = copy.deepcopy({name: part.state_dict() for name, part in parts.items()})
+    with pytest.raises(
+        CheckpointError, match=r"cannot be loaded, nothing changed: KeyError..never"
+    ):
+        unpack(saved, parts)
+    assert same({name: part.state_dict() for name, part in parts.items()}, before)
+
+
+def test_parts_that_were_trained_take_back_an_earlier_state():
+    parts = parts_of(sgd, cosine(4))
+    saved = copy.deepcopy(checkpoint.pack(parts))
+    parts["optimizer"].step()
+    parts["scheduler"].step()
+    unpack(saved, parts)
+    assert all(same(part.state_dict(), saved[name]) for name, part in parts.items())
+
+
 def test_a_checkpoint_of_another_network_changes_no_part(tmp_path):
     run(tmp_path)
     parts, train, valid = make()
     parts["model"] = nn.Linear(6, 3)
     before = parts["model"].weight.clone()
-    with pytest.raises(CheckpointError, match="the weights do not fit the model"):
+    with pytest.raises(CheckpointError, match="the state of the model does not fit"):
         fit_resumable(parts, train, valid, nn.CrossEntropyLoss(), EPOCHS, tmp_path)
     assert torch.equal(parts["model"].weight, before)
 
@@ -477,5 +620,28 @@ def test_a_checkpoint_of_another_network_changes_no_part(tmp_path):
 def test_bare_weights_are_not_a_full_checkpoint(tmp_path):
     save_checkpoint(tmp_path / "last.pt", make()[0]["model"].state_dict())
     parts, train, valid = make()
-    with pytest.raises(CheckpointError, match="has no model, optimizer, scheduler"):
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint to go on from.*\n.*last\.pt is no full"
+    ):
         fit_resumable(parts, train, valid, nn.CrossEntropyLoss(), EPOCHS, tmp_path)
+
+
+def test_a_checkpoint_of_a_training_with_other_parts_is_refused(tmp_path):
+    with pytest.raises(Stop):
+        run(tmp_path, stop=6)
+    parts, *loaders = make(scheduler="none")
+    with pytest.raises(CheckpointError, match="of a training with other parts: scheduler"):
+        train(tmp_path, (parts, *loaders))
+
+
+def test_an_optimizer_that_holds_the_parameters_in_another_order_is_refused(tmp_path):
+    with pytest.raises(Stop):
+        run(tmp_path, stop=6)
+    parts, *loaders = make(scheduler="none")
+    first, *others = parts["model"].parameters()
+    parts["optimizer"] = optim.SGD([*others, first], 0.1, momentum=0.9)
+    parts["scheduler"] = SCHEDULERS["StepLR"](parts["optimizer"])
+    before = copy.deepcopy(parts["model"].state_dict())
+    with pytest.raises(CheckpointError, match="holds the parameters in another order"):
+        train(tmp_path, (parts, *loaders))
+    assert same(parts["model"].state_dict(), before)

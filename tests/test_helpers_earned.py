@@ -38,9 +38,16 @@ DECLARED = {
 }
 DECLARED |= {
     f"helpers.checkpoint.{name}": CHECKPOINTS
-    for name in "CheckpointError save_checkpoint load_checkpoint read_whole newest_checkpoint "
-    "random_state set_random_state compare_weights load_weights pack unpack save_epoch resume "
-    "skip fit_resumable".split()
+    for name in "CheckpointError save_checkpoint load_checkpoint read_whole newest_first "
+    "newest_checkpoint compare_weights load_weights pack unpack epoch_name save_epoch newest_full "
+    "resume skip step_scheduler fit_resumable".split()
+}
+DECLARED |= {
+    f"helpers.{name}": CHECKPOINTS
+    for name in "order.random_state order.set_random_state order.take_order order.set_order "
+    "order.require_repeatable order.require_same_order examine.why_unreadable "
+    "examine.why_unsaved examine.prefix_hints examine.parameter_names examine.put_back "
+    "examine.misfits".split()
 }
 
 # Names that two lessons define, or a lesson and `helpers`, and why that is no fault.

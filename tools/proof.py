@@ -61,6 +61,7 @@ PARTS = {
     "class": _tests("a class of hostile notebooks gets its report", "class", NEIGHBOURS),
     "viewer": _tests("lesson 13's viewer in a browser", "viewer", NEIGHBOURS),
     "kills": _tests("a training killed a hundred times ends bit for bit the same", "kills"),
+    "resume": _tests("a training stopped anywhere ends the same or is refused", "resume"),
     "pretraining": _tests("the shipped weights are what they say", "pretraining"),
     "offline": Part(
         "the tests of `make test` with no network and an empty home",

@@ -3,38 +3,28 @@
 import os
 
 import pytest
-import torch
 
 from tests.support import run_python
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
 
 KILLER = """
 import os, random, signal, sys, tempfile, time
 import torch
 from pathlib import Path
-from tests.test_checkpoint import run, same
+from tests.resuming import make, same, train
 torch.set_num_threads(1)
-os.fsync = lambda file: None  # a killed process loses nothing that it wrote: the system lives on
+LOADER = sys.argv[1]
 delays, kills, finished = random.Random(0), 0, 0
 with tempfile.TemporaryDirectory() as top:
-    expected = run(Path(top, "undisturbed"))
+    expected = train(Path(top, "undisturbed"), make(LOADER))
     began = time.perf_counter()
-    run(Path(top, "again"))
+    train(Path(top, "again"), make(LOADER))
     whole = time.perf_counter() - began
     while kills < 100 or not finished:
         folder = Path(top, str(finished))
         child = os.fork()
         if child == 0:
             try:
-                os._exit(0 if same(run(folder), expected) else 3)
+                os._exit(0 if same(train(folder, make(LOADER)), expected) else 3)
             except BaseException as error:
                 print(repr(error), flush=True)
                 os._exit(4)
@@ -47,13 +37,14 @@ with tempfile.TemporaryDirectory() as top:
         else:
             assert os.WEXITSTATUS(status) == 0, f"a restart ended with {os.WEXITSTATUS(status)}"
             finished += 1
-    left = same(run(Path(top, str(finished))), expected)
+    left = same(train(Path(top, str(finished)), make(LOADER)), expected)
     print(kills, "kills, the last one right:", left)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_hundred_kills_lose_nothing():
-    done = run_python("-W", "ignore", "-c", KILLER, OMP_NUM_THREADS="1")
+@pytest.mark.parametrize("loader", ["shuffled by a generator", "the series' own"])
+def test_a_hundred_kills_lose_nothing(loader):
+    done = run_python("-W", "ignore", "-c", KILLER, loader, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout == "100 kills, the last one right: True\n"

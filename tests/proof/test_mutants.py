@@ -1,7 +1,7 @@
 """Every mutant of a solution is refused by its check, those aside that are right.
 
-`tests/right_mutants.py` lists those, each with its reason. PROOF_SEEDS=50 tries each mutant on fifty
-seeds.
+`tests/right_mutants.py` lists those, each with its reason. PROOF_SEEDS=50 tries each mutant on
+fifty seeds.
 """
 
 import os

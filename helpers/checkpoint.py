@@ -1,4 +1,6 @@
-"""Checkpoints: written whole or not at all, read without running code. Earned in lesson 14.
+"""Checkpoints: written whole or not at all, read without running code.
+
+Lesson 14 writes plain functions and says what these add; lesson 15 goes on from there.
 
 A checkpoint is a dict of tensors, numbers, strings, and lists and dicts of them, written by
 `torch.save` and read with `weights_only=True`. One process at a time writes into a folder.

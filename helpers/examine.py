@@ -1,4 +1,4 @@
-"""What is wrong with a checkpoint, in words: lesson 14 says it with these."""
+"""What is wrong with a checkpoint, in words: lessons 14 and 15 say it with these."""
 
 import copy
 import inspect

@@ -1,6 +1,6 @@
 """Where random numbers stand, and in which order a loader deals its batches.
 
-`random_state` and `set_random_state` are earned in lesson 14, which uses the rest.
+`random_state` and `set_random_state` are earned in lesson 15, which uses the rest.
 """
 
 import io

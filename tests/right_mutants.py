@@ -424,22 +424,6 @@ RIGHT = {
             "average, count, shown = (0, 0.0, [])",
         ),
     },
-    "checkpointing.changed_names": {
-        **_each(
-            "keys take part with a dict as with its keys",
-            "same = {name for name in before & after.keys() if before[name].dtype == "
-            "after[name].dtype and torch.equal(before[name], after[name])}",
-            "same = {name for name in before.keys() & after if before[name].dtype == "
-            "after[name].dtype and torch.equal(before[name], after[name])}",
-            "return sorted((before | after.keys()) - same)",
-            "return sorted((before.keys() | after) - same)",
-        ),
-        **_each(
-            "equality has no order",
-            "same = {name for name in before.keys() & after.keys() if before[name].dtype == "
-            "after[name].dtype and torch.equal(after[name], before[name])}",
-        ),
-    },
     "checkpointing.epochs_to_delete": {
         **_each(
             "max takes its arguments in any order",
@@ -456,6 +440,22 @@ RIGHT = {
         **_each(
             "the optimizer holds every parameter of the model",
             "model.zero_grad()",
+        ),
+    },
+    "saving_and_loading.changed_names": {
+        **_each(
+            "keys take part with a dict as with its keys",
+            "same = {name for name in before & after.keys() if before[name].dtype == "
+            "after[name].dtype and torch.equal(before[name], after[name])}",
+            "same = {name for name in before.keys() & after if before[name].dtype == "
+            "after[name].dtype and torch.equal(before[name], after[name])}",
+            "return sorted((before | after.keys()) - same)",
+            "return sorted((before.keys() | after) - same)",
+        ),
+        **_each(
+            "equality has no order",
+            "same = {name for name in before.keys() & after.keys() if before[name].dtype == "
+            "after[name].dtype and torch.equal(after[name], before[name])}",
         ),
     },
     "saving_and_loading.transplant": {

@@ -284,7 +284,7 @@ cnn: conv_size separable_cost max_pool strided_convolution fold_batch_norm
 transfer_learning: freeze_all_but_head layer_rates replace_head some_of_each nearest_mean
 tensorboard: log_losses read_repaired best_run smooth
 saving_and_loading: changed_names transplant name_pictures
-checkpointing: changed_names epochs_to_delete write_whole go_on
+checkpointing: epochs_to_delete write_whole go_on
 """
 
 
@@ -293,3 +293,13 @@ def test_records_of_earlier_versions_still_count():
     for line in KEPT.strip().splitlines():
         lesson, _, names = line.partition(": ")
         assert set(names.split()) <= set(every[lesson]), lesson
+
+
+def test_a_record_from_before_an_exercise_moved_still_counts(place):
+    every = {stem[3:]: names for stem, names in progress.exercises().items()}
+    place.mkdir(parents=True, exist_ok=True)
+    for old, new in progress.MOVED.items():
+        lesson, name = new.split(".")
+        assert name in every[lesson] and old not in progress.done()
+        (place / old).write_text("2026-03-01 09:30:00+00:00")
+        assert progress.done()[new] == "2026-03-01 09:30:00+00:00"

@@ -16,48 +16,6 @@ from helpers.checks.attempt import Attempt, WrongAnswer, exercise
 
 
 @exercise
-def changed_names(attempt: Attempt) -> None:
-    """List the names whose tensors are not bit for bit the same in two dicts."""
-    for _ in range(3):
-        names = [f"layer{number}.weight" for number in torch.randperm(12).tolist()]
-        before = {name: attempt.randn(attempt.pick(2, 5), 3) for name in names[:11]}
-        after = {name: tensor.clone() for name, tensor in list(before.items())[::-1]}
-        value, nearly, shape, dtype, gone, cancels = names[:6]
-        before[cancels] = attempt.randint(-9, 10, (3, 4)).float()
-        before[cancels][0, :2] = torch.tensor([1.0, 3.0])
-        after[value] += 1
-        after[cancels] = before[cancels].clone()
-        after[cancels][0, :2] = torch.tensor([3.0, 1.0])  # the differences add up to 0
-        after[nearly][0, 0] *= 1 + 1e-6
-        after[shape] = before[shape][:1].expand_as(before[shape]).clone()
-        before[shape] = before[shape][:1].clone()  # broadcasting makes these two agree
-        after[dtype] = after[dtype].double()
-        del after[gone]
-        after[names[11]] = attempt.randn(2)
-        changed = {value, nearly, shape, dtype, gone, cancels, names[11]}
-        errors = {
-            "layer": "a name that only one of them has is changed too, and has no partner",
-            "must match the size": "shapes may differ, and == or allclose cannot compare those",
-            "did not match": "dtypes may differ, and torch.allclose cannot compare those",
-        }
-        got = attempt(before, after, errors=errors)
-        attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
-        for missing, say in (
-            (value, "you left out a name whose tensors have other values"),
-            (cancels, "differences that add up to 0 differ: compare number by number"),
-            (nearly, "a number that differs in the last digits differs: compare with torch.equal"),
-            (dtype, "torch.equal takes float32 and float64 for equal: compare the dtypes too"),
-            (shape, "broadcasting made two shapes agree: compare with torch.equal"),
-            (gone, "a name that only `before` has is changed too"),
-            (names[11], "a name that only `after` has is changed too"),
-        ):
-            attempt.require(missing in got, say)
-        attempt.require(set(got) == changed, "you listed a name whose tensors are the same")
-        attempt.require(len(got) == len(changed), "you listed a name twice")
-        attempt.expect(got, sorted(changed), [(list(got), "sort the names")])
-
-
-@exercise
 def epochs_to_delete(attempt: Attempt) -> None:
     """List the epoch files to delete, oldest first, so that the newest `keep` stay."""
     cases = [(["epoch_9.pt", "best.pt", "epoch_10.pt", "epoch_8.pt"], 1)]

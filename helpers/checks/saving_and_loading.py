@@ -18,15 +18,19 @@ def changed_names(attempt: Attempt) -> None:
         names = [f"layer{number}.weight" for number in torch.randperm(12).tolist()]
         before = {name: attempt.randn(attempt.pick(2, 5), 3) for name in names[:11]}
         after = {name: tensor.clone() for name, tensor in list(before.items())[::-1]}
-        value, nearly, shape, dtype, gone = names[:5]
+        value, nearly, shape, dtype, gone, cancels = names[:6]
+        before[cancels] = attempt.randint(-9, 10, (3, 4)).float()
+        before[cancels][0, :2] = torch.tensor([1.0, 3.0])
         after[value] += 1
+        after[cancels] = before[cancels].clone()
+        after[cancels][0, :2] = torch.tensor([3.0, 1.0])  # the differences add up to 0
         after[nearly][0, 0] *= 1 + 1e-6
         after[shape] = before[shape][:1].expand_as(before[shape]).clone()
         before[shape] = before[shape][:1].clone()  # broadcasting makes these two agree
         after[dtype] = after[dtype].double()
         del after[gone]
         after[names[11]] = attempt.randn(2)
-        changed = {value, nearly, shape, dtype, gone, names[11]}
+        changed = {value, nearly, shape, dtype, gone, cancels, names[11]}
         errors = {
             "layer": "a name that only one of them has is changed too, and has no partner",
             "must match the size": "shapes may differ, and == or allclose cannot compare those",
@@ -35,12 +39,13 @@ def changed_names(attempt: Attempt) -> None:
         got = attempt(before, after, errors=errors)
         attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
         for missing, say in (
+            (value, "you left out a name whose tensors have other values"),
+            (cancels, "differences that add up to 0 differ: compare number by number"),
             (nearly, "a number that differs in the last digits differs: compare with torch.equal"),
             (dtype, "torch.equal takes float32 and float64 for equal: compare the dtypes too"),
             (shape, "broadcasting made two shapes agree: compare with torch.equal"),
             (gone, "a name that only `before` has is changed too"),
             (names[11], "a name that only `after` has is changed too"),
-            (value, "you left out a name whose tensors have other values"),
         ):
             attempt.require(missing in got, say)
         attempt.require(set(got) == changed, "you listed a name whose tensors are the same")
@@ -113,7 +118,7 @@ _STAYS = "a tensor of the model changed, though nothing in `weights` fits it"
 _SHAPES = {
     "'odd.name'": "a name of `weights` may be unknown to the model; ask that before you compare",
     "not enough values to unpack": "go through `weights.items()`, which gives pairs",
-    "'Sequential' object has no attribute 'keys'": "the model's names are those of its state_dict()",
+    "'Sequential' object has no attribute 'keys'": "take the names of its state_dict()",
     "'Sequential' object has no attribute 'items'": "go through `weights.items()`",
     "'dict' object has no attribute 'load_state_dict'": "load into the model",
     "_keys' and '": "one set of keys is subtracted from another: `a.keys() - b.keys()`",

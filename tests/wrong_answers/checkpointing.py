@@ -12,92 +12,6 @@ from torch import nn
 from tests.wrong_answers import wrong
 
 
-@wrong("changed_names", says="only one of them has")
-def changed_of_those_before(before, after):
-    return sorted(name for name in before if not torch.equal(before[name], after[name]))
-
-
-@wrong("changed_names", says="only `before` has")
-def changed_of_those_both_have(before, after):
-    both = before.keys() & after.keys()
-    return sorted(name for name in both if not _same(before[name], after[name]))
-
-
-@wrong("changed_names", says="only `after` has")
-def changed_or_gone(before, after):
-    gone = [name for name in before if name not in after]
-    return sorted(changed_of_those_both_have(before, after) + gone)
-
-
-@wrong("changed_names", says="compare the dtypes too")
-def changed_whatever_the_dtype(before, after):
-    both = before.keys() & after.keys()
-    changed = {name for name in both if not torch.equal(before[name], after[name])}
-    return sorted(changed | (before.keys() ^ after.keys()))
-
-
-@wrong("changed_names", says="last digits")
-def changed_visibly(before, after):
-    changed = []
-    for name in before.keys() | after.keys():
-        if name in before and name in after:
-            old, new = before[name], after[name]
-            if _same(old, new) or (
-                (old.shape, old.dtype) == (new.shape, new.dtype) and torch.allclose(old, new)
-            ):
-                continue
-        changed.append(name)
-    return sorted(changed)
-
-
-@wrong("changed_names", says="allclose cannot compare")
-def changed_by_allclose(before, after):
-    both = before.keys() & after.keys()
-    changed = {name for name in both if not torch.allclose(before[name], after[name])}
-    return sorted(changed | (before.keys() ^ after.keys()))
-
-
-@wrong("changed_names", says="broadcasting made two shapes agree")
-def changed_after_broadcasting(before, after):
-    both = before.keys() & after.keys()
-    changed = set()
-    for name in both:
-        old, new = before[name], after[name]
-        if old.dtype != new.dtype or not (old == new).all():
-            changed.add(name)
-    return sorted(changed | (before.keys() ^ after.keys()))
-
-
-@wrong("changed_names", says="return a list, not a set")
-def changed_as_a_set(before, after):
-    return set(_changed(before, after))
-
-
-@wrong("changed_names", says="sort the names")
-def changed_in_reverse(before, after):
-    return _changed(before, after)[::-1]
-
-
-@wrong("changed_names", says="whose tensors are the same")
-def everything_changed(before, after):
-    return sorted(before.keys() | after.keys())
-
-
-@wrong("changed_names", says="forget `return`")
-def changed_unreturned(before, after):
-    _changed(before, after)
-
-
-def _same(old, new):
-    return old.dtype == new.dtype and torch.equal(old, new)
-
-
-def _changed(before, after):
-    both = before.keys() & after.keys()
-    changed = {name for name in both if not _same(before[name], after[name])}
-    return sorted(changed | (before.keys() ^ after.keys()))
-
-
 def _epochs(names):
     epochs = [name for name in names if name.startswith("epoch_")]
     return sorted(epochs, key=lambda name: int(name[6:-3]))
@@ -364,18 +278,6 @@ def go_on_to_a_mean(model, optimizer, saved, batches):
 def go_on_without_return(model, optimizer, saved, batches):
     _restore(model, optimizer, saved)
     _train(model, optimizer, batches[saved["step"] :])
-
-
-@wrong("changed_names", says="compare number by number")
-def changed_by_the_sum_of_differences(before, after):
-    def same(name):
-        if name not in before or name not in after:
-            return False
-        old, new = before[name], after[name]
-        kind = (old.shape, old.dtype) == (new.shape, new.dtype)
-        return kind and (new - old).double().sum().item() == 0
-
-    return sorted(name for name in before.keys() | after.keys() if not same(name))
 
 
 @wrong("epochs_to_delete", says="a file that is no epoch's")

@@ -2,12 +2,16 @@
 
 import copy
 import math
+
+
+import itertools
 import os
 
 import numpy as np
 import pytest
 import torch
 
+from helpers.order import random_state, set_random_state
 from tests.exercises import checks, solutions
 
 RIGHT = []
@@ -267,6 +271,25 @@ def with_gradients_of_zero(model, optimizer, saved, batches):
         optimizer.step()
         losses.append(np.float64(loss.item()))
     return losses
+
+
+@right("checkpointing.batches_left")
+def with_every_generator_put_back(loader, order, done):
+    state = random_state()
+    loader.generator.set_state(order)
+    batches = iter(loader)
+    passed = [next(batches) for _ in range(done)]
+    set_random_state(state)
+    return [*batches] if len(passed) == done else None
+
+
+@right("checkpointing.batches_left")
+def with_the_noise_drawn_in_a_fork(loader, order, done):
+    loader.generator.set_state(order)
+    batches = iter(loader)
+    with torch.random.fork_rng(devices=[]):
+        list(itertools.islice(batches, done))
+    return list(batches)
 
 
 @right("logistic_regression.precision_and_recall")

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import torch
 from torch import nn, optim
+from torch.utils.data import DataLoader, Dataset
 
 from helpers.checks.attempt import Attempt, WrongAnswer, exercise
 
@@ -283,3 +284,63 @@ def _train(
             loss = loss_fn(model(inputs), targets)
         losses.append(loss.item())
     return losses
+
+
+class _Noisy(Dataset):
+    """Pairs of an input with noise from torch's global generator, and the example's number."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return index + 0.1 * torch.randn(2), index
+
+
+@exercise
+def batches_left(attempt: Attempt) -> None:
+    """Deal the rest of an epoch that was stopped within it."""
+    for total, done in ((4, 1), (5, 3), (3, 0), (4, 4), (6, 2)):
+        batch_size = attempt.pick(3, 6)
+        size = total * batch_size - attempt.pick(0, 2)  # the last batch may be smaller
+        own = torch.Generator().manual_seed(attempt.pick(0, 1000))
+        loader = DataLoader(_Noisy(size), batch_size, shuffle=True, generator=own)
+        list(loader)  # an epoch before this one
+        order, stopped, epoch = own.get_state(), torch.get_rng_state(), []
+        for batch in loader:
+            epoch.append(batch)
+            if len(epoch) == done:
+                stopped = torch.get_rng_state()
+        torch.set_rng_state(stopped)
+        got = attempt(loader, order, done)
+        _require_batches(attempt, got, epoch, done)
+
+
+def _require_batches(attempt: Attempt, got: Any, epoch: list, done: int) -> None:
+    attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
+    pairs = all(isinstance(batch, list | tuple) and len(batch) == 2 for batch in got)
+    attempt.require(pairs, "each entry is a batch as the loader gives it, inputs and targets")
+    whole = [targets.tolist() for _, targets in epoch]
+    dealt = [torch.as_tensor(targets).tolist() for _, targets in got]
+    say = {
+        0: "this is the whole epoch; pass over the batches that were trained on",
+        done - 1: "the last batch that you passed over is still there; {} are done",
+        done + 1: "one batch too many is passed over; {} are done",
+    }
+    for start in (0, done - 1, done + 1):
+        same = 0 <= start != done and dealt == whole[start:]
+        attempt.require(not same, say[start].format(done))
+    attempt.require(dealt != whole[:done] or not done, "these are the batches that were done")
+    attempt.require(
+        dealt == whole[done:],
+        "these are other batches than the training would have got: put the loader's generator "
+        "back to `order`, then begin an epoch by iter(loader)",
+    )
+    equal = all(torch.equal(a[0], b[0]) for a, b in zip(got, epoch[done:], strict=True))
+    attempt.require(
+        equal,
+        "the examples are right, but their noise is not: passing over batches moves torch's "
+        "global generator; put it back after the last one",
+    )

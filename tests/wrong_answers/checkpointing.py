@@ -336,3 +336,78 @@ def one_epoch_too_many(names, keep):
     files = [name for name in names if name.startswith("epoch_")]
     files.sort(key=lambda name: int(name.removeprefix("epoch_").removesuffix(".pt")))
     return files[: max(1, len(files) - keep)]
+
+
+@wrong("batches_left", says="put the loader's generator back")
+def left_in_another_order(loader, order, done):
+    return list(loader)[done:]
+
+
+@wrong("batches_left", says="put the loader's generator back")
+def left_with_the_order_set_too_late(loader, order, done):
+    batches = iter(loader)
+    loader.generator.set_state(order)
+    return list(batches)[done:]
+
+
+@wrong("batches_left", says="their noise is not")
+def left_with_other_noise(loader, order, done):
+    loader.generator.set_state(order)
+    return list(loader)[done:]
+
+
+@wrong("batches_left", says="their noise is not")
+def left_with_noise_put_back_too_early(loader, order, done):
+    state = torch.get_rng_state()
+    loader.generator.set_state(order)
+    batches = iter(loader)
+    torch.set_rng_state(state)
+    return list(batches)[done:]
+
+
+@wrong("batches_left", says="this is the whole epoch")
+def left_with_those_done(loader, order, done):
+    loader.generator.set_state(order)
+    return list(loader)
+
+
+@wrong("batches_left", says="one batch too many")
+def left_from_the_next_one(loader, order, done):
+    return _deal(loader, order, done + 1)
+
+
+@wrong("batches_left", says="is still there")
+def left_from_the_last_one(loader, order, done):
+    return _deal(loader, order, max(0, done - 1))
+
+
+@wrong("batches_left", says="batches that were done")
+def those_done(loader, order, done):
+    loader.generator.set_state(order)
+    return list(loader)[:done]
+
+
+@wrong("batches_left", says="return a list")
+def left_as_an_iterator(loader, order, done):
+    loader.generator.set_state(order)
+    return iter(loader)
+
+
+@wrong("batches_left", says="inputs and targets")
+def left_without_their_targets(loader, order, done):
+    return [inputs for inputs, _ in _deal(loader, order, done)]
+
+
+@wrong("batches_left", says="forget `return`")
+def left_unreturned(loader, order, done):
+    _deal(loader, order, done)
+
+
+def _deal(loader, order, done):
+    state = torch.get_rng_state()
+    loader.generator.set_state(order)
+    batches = iter(loader)
+    for _ in range(done):
+        next(batches, None)
+    torch.set_rng_state(state)
+    return list(batches)

@@ -327,6 +327,11 @@ def by_numpy_s_steps(examples, batch_size, drop_last):
     return [size for size in sizes if size == batch_size or not drop_last]
 
 
+@right("speed_and_memory.worker_share")
+def numbers_of_numpy(start, stop, worker, workers):
+    return list(np.arange(start, stop)[worker::workers])
+
+
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)
 def test_another_right_answer_is_right(exercise, answer, capsys):
     noun, name = exercise.split(".")

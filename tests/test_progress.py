@@ -284,7 +284,7 @@ cnn: conv_size separable_cost max_pool strided_convolution fold_batch_norm
 transfer_learning: freeze_all_but_head layer_rates replace_head some_of_each nearest_mean
 tensorboard: log_losses read_repaired best_run smooth
 saving_and_loading: changed_names transplant name_pictures
-checkpointing: epochs_to_delete write_whole go_on
+checkpointing: epochs_to_delete write_whole go_on batches_left
 """
 
 

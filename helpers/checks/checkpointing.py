@@ -330,7 +330,7 @@ def _require_batches(attempt: Attempt, got: Any, epoch: list, done: int) -> None
         done + 1: "one batch too many is passed over; {} are done",
     }
     for start in (0, done - 1, done + 1):
-        same = 0 <= start != done and dealt == whole[start:]
+        same = start >= 0 and dealt == whole[start:] != whole[done:]
         attempt.require(not same, say[start].format(done))
     attempt.require(dealt != whole[:done] or not done, "these are the batches that were done")
     attempt.require(

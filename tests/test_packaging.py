@@ -34,7 +34,7 @@ MODULES = [
 # What we import under another name than the one it is installed by.
 INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 # What comes with a package of ours and is part of what that package is for.
-WRITTEN = {"nets", "models"}  # a module that lesson 14 writes, and how it renames it
+WRITTEN = {"nets", "models", "digits", "training"}  # modules that lessons 14 and 15 write
 PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging"}
 
 

@@ -18,7 +18,7 @@ def changed_names(attempt: Attempt) -> None:
         names = [f"layer{number}.weight" for number in torch.randperm(12).tolist()]
         before = {name: attempt.randn(attempt.pick(2, 5), 3) for name in names[:11]}
         after = {name: tensor.clone() for name, tensor in list(before.items())[::-1]}
-        value, nearly, shape, dtype, gone, cancels = names[:6]
+        value, nearly, shape, dtype, gone, cancels, folded = names[:7]
         before[cancels] = attempt.randint(-9, 10, (3, 4)).float()
         before[cancels][0, :2] = torch.tensor([1.0, 3.0])
         after[value] += 1
@@ -27,10 +27,11 @@ def changed_names(attempt: Attempt) -> None:
         after[nearly][0, 0] *= 1 + 1e-6
         after[shape] = before[shape][:1].expand_as(before[shape]).clone()
         before[shape] = before[shape][:1].clone()  # broadcasting makes these two agree
+        after[folded] = before[folded].unsqueeze(0)  # the same numbers in the same order
         after[dtype] = after[dtype].double()
         del after[gone]
         after[names[11]] = attempt.randn(2)
-        changed = {value, nearly, shape, dtype, gone, cancels, names[11]}
+        changed = {value, nearly, shape, dtype, gone, cancels, folded, names[11]}
         errors = {
             "layer": "a name that only one of them has is changed too, and has no partner",
             "must match the size": "shapes may differ, and == or allclose cannot compare those",
@@ -44,6 +45,7 @@ def changed_names(attempt: Attempt) -> None:
             (nearly, "a number that differs in the last digits differs: compare with torch.equal"),
             (dtype, "torch.equal takes float32 and float64 for equal: compare the dtypes too"),
             (shape, "broadcasting made two shapes agree: compare with torch.equal"),
+            (folded, "the same numbers in another shape are a change too"),
             (gone, "a name that only `before` has is changed too"),
             (names[11], "a name that only `after` has is changed too"),
         ):

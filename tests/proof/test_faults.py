@@ -54,7 +54,7 @@ HALF_IMPORTED = re.compile(
 )
 
 # How much of a full disk is left; what some lessons write first is small.
-FREE = {"15_checkpointing": MIB}
+FREE = {"14_saving_and_loading": MIB, "15_checkpointing": MIB}
 ALMOST_NOTHING = 16 * 2**10
 
 needs_mounts = pytest.mark.skipif(

@@ -61,6 +61,18 @@ def changed_after_broadcasting(before, after):
     return sorted(changed | (before.keys() ^ after.keys()))
 
 
+@wrong("changed_names", says="in another shape")
+def changed_when_flattened(before, after):
+    both = before.keys() & after.keys()
+    changed = {
+        name
+        for name in both
+        if before[name].dtype != after[name].dtype
+        or not torch.equal(before[name].flatten(), after[name].flatten())
+    }
+    return sorted(changed | (before.keys() ^ after.keys()))
+
+
 @wrong("changed_names", says="return a list, not a set")
 def changed_as_a_set(before, after):
     return set(_changed(before, after))

@@ -47,9 +47,9 @@ DECLARED |= {
 }
 DECLARED |= {
     f"helpers.checkpoint.{name}": CHECKPOINTS
-    for name in "CheckpointError save_checkpoint load_checkpoint read_whole newest_first "
-    "newest_checkpoint compare_weights load_weights pack unpack epoch_name save_epoch newest_full "
-    "resume skip step_scheduler fit_resumable".split()
+    for name in "CheckpointError read_whole newest_first newest_checkpoint compare_weights "
+    "load_weights pack unpack epoch_name save_epoch newest_full resume skip step_scheduler "
+    "fit_resumable".split()
 }
 DECLARED |= {
     f"helpers.{name}": CHECKPOINTS

@@ -284,7 +284,7 @@ cnn: conv_size max_pool strided_convolution fold_batch_norm
 transfer_learning: freeze_all_but_head layer_rates replace_head some_of_each nearest_mean
 tensorboard: log_losses read_repaired best_run smooth
 saving_and_loading: changed_names transplant name_pictures
-checkpointing: epochs_to_delete write_whole go_on
+checkpointing: epochs_to_delete write_whole go_on batches_left
 debugging: shuffle_pairs make_classifier even_out squared_loss run_steps prepare_head add_scale
 debugging: careful_step mean_length measure_accuracy report_loss choose_columns add_noise
 speed_and_memory: worker_share whole_speedup accumulate

@@ -324,14 +324,13 @@ def _require_batches(attempt: Attempt, got: Any, epoch: list, done: int) -> None
     attempt.require(pairs, "each entry is a batch as the loader gives it, inputs and targets")
     whole = [targets.tolist() for _, targets in epoch]
     dealt = [torch.as_tensor(targets).tolist() for _, targets in got]
-    say = {
-        0: "this is the whole epoch; pass over the batches that were trained on",
-        done - 1: "the last batch that you passed over is still there; {} are done",
-        done + 1: "one batch too many is passed over; {} are done",
-    }
-    for start in (0, done - 1, done + 1):
-        same = 0 <= start != done and dealt == whole[start:]
-        attempt.require(not same, say[start].format(done))
+    for start, say in (
+        (0, "this is the whole epoch; pass over the batches that were trained on"),
+        (done - 1, f"a batch that was done is still there; {done} are done"),
+        (done + 1, f"one batch too many is passed over; {done} are done"),
+    ):
+        same = start >= 0 and dealt == whole[start:] != whole[done:]
+        attempt.require(not same, say)
     attempt.require(dealt != whole[:done] or not done, "these are the batches that were done")
     attempt.require(
         dealt == whole[done:],

@@ -376,7 +376,7 @@ def left_from_the_next_one(loader, order, done):
     return _deal(loader, order, done + 1)
 
 
-@wrong("batches_left", says="is still there")
+@wrong("batches_left", says="is still there; ")
 def left_from_the_last_one(loader, order, done):
     return _deal(loader, order, max(0, done - 1))
 

@@ -66,9 +66,10 @@ def separable_cost(attempt: Attempt) -> None:
 @exercise
 def inverted_residual(attempt: Attempt) -> None:
     """Expand, look at neighbours, project; add the input where the shapes agree."""
-    # (batch, inputs, middle, outputs, height, width, stride); the fifth: stride 2 on one pixel
+    # (batch, inputs, middle, outputs, height, width, stride); the fifth: stride 2 on one pixel;
+    # the sixth: one channel, which broadcasting would add to the three
     cases = [(2, 3, 8, 3, 6, 5, 1), (2, 3, 6, 5, 6, 6, 1), (3, 4, 9, 4, 7, 6, 2)]
-    cases += [(1, 2, 7, 4, 5, 8, 2), (2, 3, 8, 3, 1, 1, 2)]
+    cases += [(1, 2, 7, 4, 5, 8, 2), (2, 3, 8, 3, 1, 1, 2), (2, 1, 5, 3, 4, 6, 1)]
     for batch, inputs, middle, outputs, height, width, stride in cases:
         double = torch.float64 if batch == 1 else torch.float32
         x = attempt.randn(batch, inputs, height, width, dtype=double)
@@ -79,8 +80,10 @@ def inverted_residual(attempt: Attempt) -> None:
         got = attempt(x, *weights, stride, errors=_RESIDUAL_ERRORS)
         right = _residual(x, *weights, stride)
         change = _residual(x, *weights, stride, skip=False)
+        missing = "the skip is missing: add x where the shapes agree"
+        missing += ", whatever the stride" if stride > 1 else ""
         mistakes = [
-            (change, "the skip is missing: add x where the shapes agree"),
+            (change, missing),
             (F.relu(right), "no ReLU follows the last convolution"),
             (F.relu(change), "no ReLU follows the last convolution, and x is not added yet"),
             (_residual(x, *weights, stride, first=False), "a ReLU follows the first convolution"),
@@ -113,6 +116,8 @@ def inverted_residual(attempt: Attempt) -> None:
                 (change - x, "add x; do not subtract it"),
                 (x - change, "add the change; do not subtract it"),
             ]
+        elif inputs == 1:
+            mistakes.append((x + change, "add x only where its shape is that of the result"))
         attempt.expect(got, right, mistakes)
 
 

@@ -123,10 +123,19 @@ def residual_added_by_stride(x, expand, depthwise, project, stride):
     return x + change if stride == 1 else change
 
 
-@wrong("inverted_residual", says="the skip is missing")
+@wrong("inverted_residual", says="whatever the stride")
 def residual_added_by_stride_and_channels(x, expand, depthwise, project, stride):
     change = _change(x, expand, depthwise, project, stride)
     return x + change if stride == 1 and x.shape[1] == change.shape[1] else change
+
+
+@wrong("inverted_residual", says="only where its shape")
+def residual_added_where_torch_can(x, expand, depthwise, project, stride):
+    change = _change(x, expand, depthwise, project, stride)
+    try:
+        return x + change
+    except RuntimeError:
+        return change
 
 
 @wrong("inverted_residual", says="needs `groups=`")

@@ -1,10 +1,8 @@
 """Right answers that differ from the solutions are right, too."""
 
 import copy
-import math
-
-
 import itertools
+import math
 import os
 
 import numpy as np

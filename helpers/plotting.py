@@ -414,7 +414,8 @@ def draw_bars(
     """Draw bars in groups: a group for each name, in it a bar for each label.
 
     Args:
-        groups: For each label its heights, one a name.
+        groups: For each label its heights, one a name. Or measured rows, (rounds, names): then a
+            bar is a median, and a thin line spans the middle half of the rounds.
         names: Of the groups, from left to right.
         ax: Where to draw; None for a new figure.
         show: How to write each height above its bar, such as ".2f"; nothing if empty.
@@ -431,13 +432,16 @@ def draw_bars(
     width = 0.8 / len(groups)
     hatches = cycle(["", "//", "..", "xx", "\\\\"])
     for i, ((label, values), hatch) in enumerate(zip(groups.items(), hatches, strict=False)):
-        heights = _plain(values)
+        heights, reach = _plain(values), None
+        if getattr(heights, "ndim", 1) == 2:
+            low, heights, high = (_plain(values.quantile(q, dim=0)) for q in (0.25, 0.5, 0.75))
+            reach = [heights - low, high - heights]
         if len(heights) != len(names):
             say = f"{len(heights)} heights, but there are {len(names)} names"
             raise ValueError(f"{label!r} has {say}; give one height for each name")
         places = [group + (i - (len(groups) - 1) / 2) * width for group in range(len(names))]
         look = {"hatch": hatch, "edgecolor": "white", "linewidth": 0}
-        bars = ax.bar(places, heights, width * 0.94, label=label or "_", **look)
+        bars = ax.bar(places, heights, width * 0.94, label=label or "_", yerr=reach, **look)
         if show:
             ax.bar_label(bars, [format(height, show) for height in heights], size=8, padding=1)
     ax.set_xticks(range(len(names)), names)

@@ -1,6 +1,5 @@
 """Checks for the exercises of lesson 17, speed and memory."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,13 +11,15 @@ from helpers.checks.attempt import Attempt, exercise
 @exercise
 def worker_share(attempt: Attempt) -> None:
     """Return the numbers from `start` up to `stop` that this of the workers serves, as a list."""
-    for workers, rest in ((2, 1), (3, 2), (1, 0), (5, 3)):
+    for workers, rest in ((2, 1), (3, 2), (1, 0), (5, 3), (4, 1)):
         start = attempt.pick(2, 9)
         count = workers * attempt.pick(0 if rest == 3 else 3, 6) + rest
         whole = list(range(start, start + count))
         answers = [attempt(start, start + count, worker, workers) for worker in range(workers)]
-        shares = [_ask(attempt, "list(your answer)", list, answer) for answer in answers]
-        served = [number for share in shares for number in share]
+        for share in answers:
+            say = f"return a list; {type(share).__name__} is none, but list(...) makes one"
+            attempt.require(isinstance(share, list), say)
+        served = [number for share in answers for number in share]
         say = "return plain Python ints in a list"
         attempt.require(all(type(number) is int for number in served), say)
         asked = f"with {workers} workers for {start} up to {start + count}"
@@ -26,24 +27,13 @@ def worker_share(attempt: Attempt) -> None:
             attempt.require(number in whole, f"{asked}, {number} is not in the range")
         for number in whole:
             attempt.require(number in served, f"{asked}, nobody serves {number}")
-        everything = workers > 1 and all(share == whole for share in shares)
+        everything = workers > 1 and all(share == whole for share in answers)
         say = "every worker serves everything; `worker` should pick its own numbers"
         attempt.require(not everything, say)
         attempt.require(len(served) == count, f"{asked}, some numbers are served twice")
-        sizes = [len(share) for share in shares]
+        sizes = [len(share) for share in answers]
         say = f"{asked}, the shares are not fair: {sizes} numbers"
         attempt.require(max(sizes) - min(sizes) <= 1, say)
-
-
-def _ask(attempt: Attempt, asked: str, question: Callable, *inputs: Any) -> Any:
-    """Call `question`; an error becomes a wrong answer that says what was `asked`."""
-    problem = answer = None
-    try:
-        answer = question(*inputs)
-    except Exception as error:
-        problem = f"{asked} raised {type(error).__name__}: {error}"
-    attempt.require(problem is None, str(problem))
-    return answer
 
 
 @exercise
@@ -70,7 +60,10 @@ def whole_speedup(attempt: Attempt) -> None:
             (total - left, "those are the seconds saved; divide the old step by the new one"),
         ]
         mistakes = [(wrong, say) for wrong, say in mistakes if _finite(wrong)]
-        attempt.expect(attempt(parts, name, factor), total / left, mistakes)
+        given = dict(parts)
+        attempt.expect(attempt.run(given, name, factor), total / left, mistakes)
+        say = "your function changed `parts`; compute with new numbers instead"
+        attempt.require(given == parts, say)
 
 
 def _finite(number: float) -> bool:
@@ -124,6 +117,7 @@ def accumulate(attempt: Attempt) -> None:
         whole = _gradient(model)
         _fill(model, attempt)  # what an earlier step has left
         old = _gradient(model)
+        weights = [parameter.detach().clone() for parameter in model.parameters()]
         got = attempt.run(watched, loss_fn, inputs, targets, size, errors=_ACCUMULATE_ERRORS)
         found = _gradient(model)
         say = "the gradients are None: nothing called backward() after they were cleared"
@@ -131,6 +125,8 @@ def accumulate(attempt: Attempt) -> None:
         _judge_gradient(attempt, found, whole, each, old, [len(part) for part, _ in parts])
         _judge_parts(attempt, watched, size, examples)
         _judge_loss(attempt, got, loss.item(), losses)
+        same = all(map(torch.equal, weights, model.parameters()))
+        attempt.require(same, "the parameters have changed; only their gradients are wanted")
 
 
 _ACCUMULATE_ERRORS = {

@@ -1,5 +1,7 @@
 """Known wrong answers to the exercises of lesson 17."""
 
+import torch
+
 from tests.wrong_answers import wrong
 
 
@@ -35,6 +37,30 @@ def worker_share_the_last_takes_the_rest(start, stop, worker, workers):
 def worker_share_in_overlapping_blocks(start, stop, worker, workers):
     size = (stop - start) // workers + 1
     return list(range(start + worker * size, min(stop, start + (worker + 1) * size + 1)))
+
+
+@wrong("worker_share", says="return a list")
+def worker_share_as_a_range(start, stop, worker, workers):
+    return range(start + worker, stop, workers)
+
+
+@wrong("worker_share", says="return a list")
+def worker_share_as_a_generator(start, stop, worker, workers):
+    yield from range(start + worker, stop, workers)
+
+
+@wrong("worker_share", says="the shares are not fair")
+def worker_share_in_ceiled_blocks(start, stop, worker, workers):
+    size = -(-(stop - start) // workers)
+    first = start + worker * size
+    return list(range(first, min(stop, first + size)))
+
+
+@wrong("whole_speedup", says="your function changed `parts`")
+def the_parts_themselves(parts, name, factor):
+    before = sum(parts.values())
+    parts[name] /= factor
+    return before / sum(parts.values())
 
 
 @wrong("whole_speedup", says="only one part becomes faster")
@@ -168,3 +194,11 @@ def a_tensor(model, loss_fn, inputs, targets, size):
 def nothing_returned(model, loss_fn, inputs, targets, size):
     model.zero_grad()
     in_parts(model, loss_fn, inputs, targets, size)
+
+
+@wrong("accumulate", says="the parameters have changed")
+def a_step_as_well(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    mean = in_parts(model, loss_fn, inputs, targets, size)
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    return mean

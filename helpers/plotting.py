@@ -414,8 +414,7 @@ def draw_bars(
     """Draw bars in groups: a group for each name, in it a bar for each label.
 
     Args:
-        groups: For each label its heights, one a name. Or measured rows, (rounds, names): then a
-            bar is a median, and a thin line spans the middle half of the rounds.
+        groups: For each label its heights, one a name.
         names: Of the groups, from left to right.
         ax: Where to draw; None for a new figure.
         show: How to write each height above its bar, such as ".2f"; nothing if empty.
@@ -432,16 +431,13 @@ def draw_bars(
     width = 0.8 / len(groups)
     hatches = cycle(["", "//", "..", "xx", "\\\\"])
     for i, ((label, values), hatch) in enumerate(zip(groups.items(), hatches, strict=False)):
-        heights, reach = _plain(values), None
-        if getattr(heights, "ndim", 1) == 2:
-            low, heights, high = (_plain(values.quantile(q, dim=0)) for q in (0.25, 0.5, 0.75))
-            reach = [heights - low, high - heights]
+        heights = _plain(values)
         if len(heights) != len(names):
             say = f"{len(heights)} heights, but there are {len(names)} names"
             raise ValueError(f"{label!r} has {say}; give one height for each name")
         places = [group + (i - (len(groups) - 1) / 2) * width for group in range(len(names))]
         look = {"hatch": hatch, "edgecolor": "white", "linewidth": 0}
-        bars = ax.bar(places, heights, width * 0.94, label=label or "_", yerr=reach, **look)
+        bars = ax.bar(places, heights, width * 0.94, label=label or "_", **look)
         if show:
             ax.bar_label(bars, [format(height, show) for height in heights], size=8, padding=1)
     ax.set_xticks(range(len(names)), names)
@@ -589,3 +585,26 @@ def draw_ratios(ratios: dict[str, Any], ax: Axes | None = None, **settings: Any)
     ax.set_xlim(-0.6, len(ratios) - 0.4)
     ax.grid(visible=False, axis="x")
     return _finish(ax, settings)
+
+
+def draw_medians(
+    groups: dict[str, torch.Tensor], names: Sequence[str], show: str = "", **settings: Any
+) -> Axes:
+    """Draw measured times as bars up to their medians, with a thin line over their middle half.
+
+    Args:
+        groups: For each label what was measured, (rounds, names).
+        names: Of the groups, from left to right.
+        show: How to write each median beside its bar, such as ".2f"; nothing if empty.
+        settings: What `draw_bars` takes.
+
+    Returns:
+        The axes, with a legend where there are two labels or more.
+    """
+    medians = {label: rounds.quantile(0.5, dim=0) for label, rounds in groups.items()}
+    ax = draw_bars(medians, names, show=show, **settings)
+    for bars, rounds in zip(ax.containers, groups.values(), strict=True):
+        places = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+        low, high = (_plain(rounds.quantile(share, dim=0)) for share in (0.25, 0.75))
+        ax.vlines(places, low, high, color="black", linewidth=1)
+    return ax

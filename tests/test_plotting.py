@@ -16,6 +16,7 @@ from helpers.plotting import (
     draw_images,
     draw_layout,
     draw_matrix,
+    draw_medians,
     draw_network,
     draw_paths,
     draw_points,
@@ -293,14 +294,15 @@ def test_bars_stand_in_groups_with_their_numbers():
 
 def test_bars_of_measured_rounds_are_medians_with_their_middle_half():
     rounds = torch.tensor([[1.0, 10.0], [2.0, 10.0], [3.0, 10.0], [4.0, 10.0], [90.0, 10.0]])
-    ax = draw_bars({"one": rounds, "two": rounds + 1}, ["x", "y"], show=".0f")
+    ax = draw_medians({"one": rounds, "two": rounds + 1}, ["x", "y"], show=".0f", title="T")
+    assert ax.get_title() == "T"
     assert [bar.get_height() for bar in ax.patches] == [3, 10, 4, 11]
     assert [text.get_text() for text in ax.texts] == ["3", "10", "4", "11"]
     one, two = (lines.get_segments() for lines in ax.collections)
     assert [segment[:, 1].tolist() for segment in one] == [[2, 4], [10, 10]]
     assert [segment[:, 1].tolist() for segment in two] == [[3, 5], [11, 11]]
     with pytest.raises(ValueError, match="'one' has 2 heights, but there are 3 names"):
-        draw_bars({"one": rounds}, ["x", "y", "z"])
+        draw_medians({"one": rounds}, ["x", "y", "z"])
 
 
 def test_ratios_are_dots_with_a_line_through_their_median_on_a_logarithmic_axis():

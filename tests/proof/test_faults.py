@@ -44,7 +44,10 @@ MOVES_ON = {
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.
-ONE_CORE = {"06_datasets_and_dataloaders": ["721549b3", "0a7d3223"]}
+ONE_CORE = {
+    "06_datasets_and_dataloaders": ["721549b3", "0a7d3223"],
+    "17_speed_and_memory": ["ad709e67", "4b5e7839"],
+}
 
 # What packages say after an interruption while they were imported; then one restarts the kernel.
 HALF_IMPORTED = re.compile(

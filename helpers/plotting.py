@@ -672,3 +672,26 @@ def draw_calls(ways: dict[str, Sequence[int | list[int]]], ax: Axes | None = Non
 
 def _positions(call: int | list[int]) -> list[int]:
     return call if isinstance(call, list) else [call]
+
+
+def draw_medians(
+    groups: dict[str, torch.Tensor], names: Sequence[str], show: str = "", **settings: Any
+) -> Axes:
+    """Draw measured times as bars up to their medians, with a thin line over their middle half.
+
+    Args:
+        groups: For each label what was measured, (rounds, names).
+        names: Of the groups, from left to right.
+        show: How to write each median beside its bar, such as ".2f"; nothing if empty.
+        settings: What `draw_bars` takes.
+
+    Returns:
+        The axes, with a legend where there are two labels or more.
+    """
+    medians = {label: rounds.quantile(0.5, dim=0) for label, rounds in groups.items()}
+    ax = draw_bars(medians, names, show=show, **settings)
+    for bars, rounds in zip(ax.containers, groups.values(), strict=True):
+        places = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+        low, high = (_plain(rounds.quantile(share, dim=0)) for share in (0.25, 0.75))
+        ax.vlines(places, low, high, color="black", linewidth=1)
+    return ax

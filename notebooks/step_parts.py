@@ -38,19 +38,24 @@ def time_parts(
     loss_fn: Callable,
     optimizer: torch.optim.Optimizer,
     synchronise: Callable[[], None],
-    steps: int = 16,
+    steps: int = 48,
 ) -> dict[str, torch.Tensor]:
     """Take training steps with batches of each loader by turns, and time their parts.
 
     Returns:
         For each loader the seconds of `PARTS` in each step, (steps, 5).
     """
-    streams = {name: iter(loader) for name, loader in loaders.items()}
+    streams = {name: _again_and_again(loader) for name, loader in loaders.items()}
     times: dict[str, list] = {name: [] for name in loaders}
     for _ in range(steps):
         for name, batches in streams.items():
             times[name].append(_time_step(batches, model, loss_fn, optimizer, synchronise))
     return {name: torch.stack(rows)[1:] for name, rows in times.items()}  # the first is a warm-up
+
+
+def _again_and_again(loader: DataLoader) -> Iterator:
+    while True:
+        yield from loader
 
 
 def _time_step(
@@ -77,16 +82,12 @@ def _time_step(
     return torch.tensor(clock, dtype=torch.float64).diff()
 
 
-def epoch_seconds(
-    dataset: Dataset, batch_size: int, workers: int, pause: float, pin: bool = False
-) -> torch.Tensor:
+def epoch_seconds(dataset: Dataset, batch_size: int, workers: int, pause: float) -> torch.Tensor:
     """Return the seconds of three epochs, (3,), after one in which the workers start.
 
     The loop sleeps for `pause` seconds after each batch, where a model would compute.
     """
-    loader = DataLoader(
-        dataset, batch_size, num_workers=workers, persistent_workers=workers > 0, pin_memory=pin
-    )
+    loader = DataLoader(dataset, batch_size, num_workers=workers, persistent_workers=workers > 0)
     seconds = []
     for _ in range(4):
         start = time.perf_counter()

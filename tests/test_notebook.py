@@ -1,8 +1,10 @@
 """Errors in a lesson are short, and say what a learner can act on."""
 
+import os
+
 import pytest
 
-from helpers.notebook import short_tracebacks
+from helpers.notebook import quiet_stderr, short_tracebacks
 from tests.support import book, cell
 from tools.notebooks import execute
 
@@ -52,3 +54,24 @@ def test_a_check_keeps_its_one_line(raised):
 
 def test_outside_of_a_notebook_nothing_happens():
     short_tracebacks()
+
+
+def test_only_stderr_is_quiet_and_only_inside(capfd):
+    with quiet_stderr():
+        print("a result")
+        os.write(2, b"a log line of C++")
+    os.write(2, b"afterwards")
+    assert capfd.readouterr() == ("a result\n", "afterwards")
+
+
+def test_after_an_error_stderr_is_back_and_no_file_stays_open(capfd):
+    before = os.dup(2)
+    os.close(before)
+    with pytest.raises(ZeroDivisionError), quiet_stderr():
+        os.write(2, b"lost")
+        _ = 1 / 0
+    os.write(2, b"shown")
+    assert capfd.readouterr().err == "shown"
+    after = os.dup(2)
+    os.close(after)
+    assert after == before

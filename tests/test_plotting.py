@@ -19,9 +19,11 @@ from helpers.plotting import (
     draw_images,
     draw_layout,
     draw_matrix,
+    draw_medians,
     draw_network,
     draw_paths,
     draw_points,
+    draw_ratios,
     draw_workflow,
 )
 from tests.support import run_python
@@ -291,6 +293,39 @@ def test_bars_stand_in_groups_with_their_numbers():
     assert sum(centres[::2]) == pytest.approx(0) and sum(centres[1::2]) == pytest.approx(2)
     with pytest.raises(ValueError, match="'one' has 1 heights, but there are 2 names"):
         draw_bars({"one": [1]}, ["x", "y"])
+
+
+def test_bars_of_measured_rounds_are_medians_with_their_middle_half():
+    rounds = torch.tensor([[1.0, 10.0], [2.0, 10.0], [3.0, 10.0], [4.0, 10.0], [90.0, 10.0]])
+    ax = draw_medians({"one": rounds, "two": rounds + 1}, ["x", "y"], show=".0f", title="T")
+    assert ax.get_title() == "T"
+    assert [bar.get_height() for bar in ax.patches] == [3, 10, 4, 11]
+    assert [text.get_text() for text in ax.texts] == ["3", "10", "4", "11"]
+    one, two = (lines.get_segments() for lines in ax.collections)
+    assert [segment[:, 1].tolist() for segment in one] == [[2, 4], [10, 10]]
+    assert [segment[:, 1].tolist() for segment in two] == [[3, 5], [11, 11]]
+    with pytest.raises(ValueError, match="'one' has 2 heights, but there are 3 names"):
+        draw_medians({"one": rounds}, ["x", "y", "z"])
+
+
+def test_ratios_are_dots_with_a_line_through_their_median_on_a_logarithmic_axis():
+    axis = plt.subplots()[1]
+    found = {"a": torch.tensor([1.0, 4.0, 2.0]), "b": [0.5, 8.0]}
+    ax = draw_ratios(found, ax=axis, title="T", ylabel="ratio")
+    assert ax is axis and (ax.get_title(), ax.get_ylabel()) == ("T", "ratio")
+    dots, bars = ax.collections[::2], ax.collections[1::2]
+    assert [dot.get_offsets()[:, 1].tolist() for dot in dots] == [[1, 4, 2], [0.5, 8]]
+    assert [bar.get_segments()[0][:, 1].tolist() for bar in bars] == [[2, 2], [4.25, 4.25]]
+    assert [dot.get_offsets()[:, 0].mean() for dot in dots] == pytest.approx([0, 1])
+    assert len(set(dots[0].get_offsets()[:, 0])) == 3  # no dot hides another
+    assert ax.get_yscale() == "log" and list(ax.lines[0].get_ydata()) == [1, 1]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["a", "b"]
+
+
+def test_ratios_open_a_figure_of_their_own():
+    before = plt.get_fignums()
+    ax = draw_ratios({"": [1.0]})
+    assert ax.figure.number not in before
 
 
 def test_a_matrix_shows_its_numbers_dark_on_light():

@@ -29,7 +29,7 @@ def worker_share(attempt: Attempt) -> None:
             attempt.require(number in whole, f"{asked}, {number} is not in the range")
         for number in whole:
             attempt.require(number in served, f"{asked}, nobody serves {number}")
-        everything = workers > 1 and all(share == whole for share in shares)
+        everything = workers > 1 and all(share == whole for share in answers)
         say = "every worker serves everything; `worker` should pick its own numbers"
         attempt.require(not everything, say)
         attempt.require(len(served) == count, f"{asked}, some numbers are served twice")
@@ -67,7 +67,10 @@ def whole_speedup(attempt: Attempt) -> None:
             (total - left, "those are the seconds saved; divide the old step by the new one"),
         ]
         mistakes = [(wrong, say) for wrong, say in mistakes if _finite(wrong)]
-        attempt.expect(attempt(parts, name, factor), total / left, mistakes)
+        given = dict(parts)
+        attempt.expect(attempt.run(given, name, factor), total / left, mistakes)
+        say = "your function changed `parts`; compute with new numbers instead"
+        attempt.require(given == parts, say)
 
 
 def _finite(number: float) -> bool:
@@ -121,6 +124,7 @@ def accumulate(attempt: Attempt) -> None:
         whole = _gradient(model)
         _fill(model, attempt)  # what an earlier step has left
         old = _gradient(model)
+        weights = [parameter.detach().clone() for parameter in model.parameters()]
         got = attempt.run(watched, loss_fn, inputs, targets, size, errors=_ACCUMULATE_ERRORS)
         found = _gradient(model)
         say = "the gradients are None: nothing called backward() after they were cleared"
@@ -128,6 +132,8 @@ def accumulate(attempt: Attempt) -> None:
         _judge_gradient(attempt, found, whole, each, old, [len(part) for part, _ in parts])
         _judge_parts(attempt, watched, size, examples)
         _judge_loss(attempt, got, loss.item(), losses)
+        same = all(map(torch.equal, weights, model.parameters()))
+        attempt.require(same, "the parameters have changed; only their gradients are wanted")
 
 
 _ACCUMULATE_ERRORS = {

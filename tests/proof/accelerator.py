@@ -100,8 +100,8 @@ def run_on_cpu(op, *args, **kwargs):
     return pytree.tree_map(back, result)
 
 
-def install() -> torch.library.Library:
-    """Make the accelerator known to torch; it is there as long as the library that is given."""
+def install() -> tuple[torch.library.Library, ...]:
+    """Make the accelerator known to torch; it is there as long as the libraries that are given."""
     _setup_privateuseone_for_python_backend(NAME, Module())
     library = torch.library.Library("aten", "IMPL")
     has = torch._C._dispatch_has_kernel_for_dispatch_key
@@ -114,8 +114,11 @@ def install() -> torch.library.Library:
             library.impl(
                 name.removeprefix("aten::"), functools.partial(run_on_cpu, op), "PrivateUse1"
             )
+    # autocast lets every operation pass, so that it changes no type
+    autocast = torch.library.Library("_", "IMPL", "AutocastPrivateUse1")
+    autocast.fallback(torch.library.fallthrough_kernel)
     _mend()
-    return library
+    return library, autocast
 
 
 def _mend() -> None:

@@ -45,7 +45,7 @@ MOVES_ON = {
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.
-ONE_CORE = {}
+ONE_CORE = {"17_speed_and_memory": ["ad709e67", "4b5e7839"]}
 
 # What packages say after an interruption while they were imported; then one restarts the kernel.
 HALF_IMPORTED = re.compile(

@@ -1,5 +1,7 @@
 """Known wrong answers to the exercises of lesson 17."""
 
+import torch
+
 from tests.wrong_answers import wrong
 
 
@@ -46,6 +48,18 @@ def blocks_of_the_rounded_up_size(start, stop, worker, workers):
 @wrong("worker_share", says="return a list, not a range")
 def a_range_of_the_share(start, stop, worker, workers):
     return range(start + worker, stop, workers)
+
+
+@wrong("worker_share", says="return a list")
+def worker_share_as_a_generator(start, stop, worker, workers):
+    yield from range(start + worker, stop, workers)
+
+
+@wrong("whole_speedup", says="your function changed `parts`")
+def the_parts_themselves(parts, name, factor):
+    before = sum(parts.values())
+    parts[name] /= factor
+    return before / sum(parts.values())
 
 
 @wrong("whole_speedup", says="only one part becomes faster")
@@ -179,3 +193,11 @@ def a_tensor(model, loss_fn, inputs, targets, size):
 def nothing_returned(model, loss_fn, inputs, targets, size):
     model.zero_grad()
     in_parts(model, loss_fn, inputs, targets, size)
+
+
+@wrong("accumulate", says="the parameters have changed")
+def a_step_as_well(model, loss_fn, inputs, targets, size):
+    model.zero_grad()
+    mean = in_parts(model, loss_fn, inputs, targets, size)
+    torch.optim.SGD(model.parameters(), lr=0.1).step()
+    return mean

@@ -42,6 +42,10 @@ def test_a_lesson_with_workers_gives_the_same_outputs_with_spawned_ones(path):
         assert loose or same, f"{before.source}\n\ngave: {after.outputs}"
 
 
+def test_speed_and_memory_is_among_the_lessons_with_workers():
+    assert "17_speed_and_memory" in [path.stem for path in WITH_WORKERS]
+
+
 def test_a_dataset_that_workers_cannot_import_would_be_noticed():
     execute(book(cell(SPAWN), cell(LOAD.format("range(2)"))))
     with pytest.raises(Failed, match=r"cell 2: (?s:.*)exited unexpectedly"):

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import math
 import os
 
 import numpy as np
@@ -196,6 +197,12 @@ def of_a_shuffled_whole(targets, count, generator):
     return torch.cat([order[shuffled == label][:count] for label in targets.unique()])
 
 
+@right("transfer_learning.some_of_each")
+def sorted_within_a_class(targets, count, generator):
+    rows = of_a_shuffled_whole(targets, count, generator)
+    return rows.reshape(-1, count).sort(dim=1).values.flatten()
+
+
 def _write_beside(path, data, sync):
     temporary = path.with_name("temporary")
     with temporary.open("wb") as file:
@@ -346,3 +353,11 @@ def test_the_solutions_of_lesson_02_take_marked_and_unmarked_inputs(marked):
     assert not guess.requires_grad
     assert points.grad is point.grad is None
     assert points.requires_grad == point.requires_grad == marked
+
+
+@pytest.mark.parametrize("losses", [[math.nan] * 4, [math.nan, 2.0, 1.0], [2.0, math.nan, 1.0]])
+@pytest.mark.parametrize("patience", [1, 2, 5])
+def test_the_solution_and_the_reference_stop_alike_where_losses_are_nan(losses, patience):
+    stopping_epoch = solutions("feedforward_network")["stopping_epoch"][0]
+    reference = checks("feedforward_network")._stop
+    assert stopping_epoch(losses, patience) == reference(losses, patience)

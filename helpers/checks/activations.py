@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
-from helpers.checks.compare import ANYTHING, difference
+from helpers.checks.compare import ANYTHING
 from helpers.checks.judge import Case, Watch, alike, judge, probe
 
 
@@ -64,13 +64,14 @@ def swish_slope(attempt: Attempt) -> None:
     """Return the derivative of x * sigmoid(beta * x), in any shape, also for large numbers."""
     wide = torch.float32 if attempt.device.type == "mps" else torch.float64
     ends = torch.tensor([-200.0, -30.0, 0.0, 30.0, 200.0], device=attempt.device)
+    cases = []
     for x, beta in (
         (0.5 + attempt.randn(9).abs(), 1.5),
         (-0.5 - attempt.randn(2, 4, dtype=wide).abs(), 0.5),
+        (ends[[0, 1, 3, 4]] / 4, -0.1),
         (torch.cat([ends, 0.5 + attempt.randn(3).abs()]), 2.0),
     ):
         s = (beta * x).sigmoid()
-        expected = s * (1 + beta * x * (1 - s))
         plain = x.sigmoid()
         mistakes = [
             (
@@ -86,27 +87,29 @@ def swish_slope(attempt: Attempt) -> None:
             (s + beta * x * s, "the sigmoid's own derivative is s * (1 - s)"),
             (s + beta * x * (1 - s), "a factor is missing: sigmoid's derivative is s * (1 - s)"),
         ]
-        with Watch() as watch:
-            got = attempt(x, beta, errors=_NO_GRADIENT)
-        own = {"backward", "grad"} & watch.called
-        attempt.require(not own, "write the derivative's formula out, without autograd")
-        if isinstance(got, torch.Tensor):
-            say = "there are `nan`s: exp overflows for large numbers; torch.sigmoid copes"
-            attempt.require(not got.isnan().any(), say)
-        if alike(got, expected) and difference(got, expected, 1e-4):
-            attempt.recognise(got, expected, mistakes)
-            zero = torch.zeros(1, device=attempt.device)
-            slope = torch.sigmoid(zero + 1) * (1 + torch.sigmoid(zero - 1))
-            say = "already wrong for"
-            probe(
-                attempt,
-                [
-                    ((zero, 3.0), zero + 0.5, f"{say} x = 0, where it is a half for every `beta`"),
-                    ((zero + 1, 0.0), zero + 0.5, f"{say} `beta` = 0, where swish is x / 2"),
-                    ((zero + 1, 1.0), slope, f"{say} x = 1 and `beta` = 1: {slope.item():.4f}"),
-                ],
-            )
-        attempt.expect(got, expected, mistakes)
+        cases.append(((x, beta), s * (1 + beta * x * (1 - s)), mistakes))
+
+    def simpler(got: object, inputs: Sequence) -> None:
+        if not alike(got, inputs[0]):
+            return
+        say = "there are `nan`s: exp overflows for large numbers; torch.sigmoid copes"
+        attempt.require(not got.isnan().any(), say)
+        zero = torch.zeros(1, device=attempt.device)
+        slope = torch.sigmoid(zero + 1) * (1 + torch.sigmoid(zero - 1))
+        say = "already wrong for"
+        probe(
+            attempt,
+            [
+                ((zero, 3.0), zero + 0.5, f"{say} x = 0, where it is a half for every `beta`"),
+                ((zero + 1, 0.0), zero + 0.5, f"{say} `beta` = 0, where swish is x / 2"),
+                ((zero + 1, 1.0), slope, f"{say} x = 1 and `beta` = 1: {slope.item():.4f}"),
+            ],
+        )
+
+    with Watch() as watch:
+        judge(attempt, cases, errors=_NO_GRADIENT, otherwise=simpler)
+    own = {"backward", "grad", "_make_dual"} & watch.called
+    attempt.require(not own, "write the derivative's formula out, without autograd")
 
 
 _NO_GRADIENT = {"does not require grad": "write the formula out; x does not require gradients"}
@@ -129,7 +132,11 @@ def dead_by_layer(attempt: Attempt) -> None:
             layer = _layer(attempt, sizes[number], sizes[number + 1], dead)
             layers += [layer, kind() if kind else layers[-1]]
         layers.append(nn.Linear(sizes[-1], 1).to(attempt.device))
+        if len(sizes) == 3:  # so that an nn.ReLU stands at an even place, too
+            layers.insert(0, nn.Flatten())
         model, inputs = nn.Sequential(*layers), attempt.randn(60, sizes[0])
+        inputs[-1] = 5
+        _wake_by_the_last(next(layer for layer in layers if isinstance(layer, nn.Linear)), inputs)
         cases.append(_counts(attempt, model, inputs))
 
     def length(got: object, inputs: Sequence) -> None:
@@ -162,6 +169,14 @@ def _layer(attempt: Attempt, n_in: int, n_out: int, dead: int) -> nn.Linear:
     return layer
 
 
+def _wake_by_the_last(layer: nn.Linear, inputs: torch.Tensor) -> None:
+    """Let one unit be on for the last of the inputs alone, and hardly."""
+    with torch.no_grad():
+        layer.weight[-2] = 1.0
+        sums = inputs.sum(dim=1)
+        layer.bias[-2] = -torch.maximum(sums[-1] - 0.01, sums[:-1].max())
+
+
 def _counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor) -> Case:
     """Give inputs, the right counts and mistaken ones; look at kind and mode of the answer."""
     x, counts, below, everywhere, seldom, zeros, live = inputs, [], [], [], [], [], []
@@ -181,6 +196,10 @@ def _counts(attempt: Attempt, model: nn.Sequential, inputs: torch.Tensor) -> Cas
     mode = model.training
     got = attempt(model, inputs)
     attempt.require(model.training == mode, "your function changed the model's mode")
+    say = "your function left gradients in the model's parameters, or took their marks off"
+    as_before = all(p.requires_grad and p.grad is None for p in model.parameters())
+    attempt.require(as_before, say)
+    attempt.require(not isinstance(got, tuple), "return a list, not a tuple")
     if isinstance(got, list) and got and isinstance(got[0], torch.Tensor):
         attempt.require(
             any(value.ndim for value in got), "the list holds tensors; `item` makes Python ints"
@@ -218,10 +237,12 @@ def weight_std(attempt: Attempt) -> None:
     """Return the weights' standard deviation that keeps the mean square, within 1%."""
     z = torch.linspace(-9, 9, 20_001)
     bell = (-z * z / 2).exp() / math.sqrt(2 * math.pi)
-    functions = [torch.relu, torch.tanh, torch.sigmoid, functional.gelu, nn.SiLU(), torch.square]
+    functions = [torch.relu, torch.tanh, torch.sigmoid, functional.gelu, nn.SiLU()]
+    functions += [torch.square] * 8  # the one that needs the most draws
     answers = []
     for function in functions:
-        n, f = attempt.pick(20, 900), function(z)
+        few, f = function is torch.relu, function(z)  # a few inputs, or many
+        n = attempt.pick(2, 7) if few else attempt.pick(20, 900)
         mean = torch.trapezoid(f * bell, z).item()
         square = torch.trapezoid(f * f * bell, z).item()
         expected = 1 / math.sqrt(n * square)
@@ -231,6 +252,7 @@ def weight_std(attempt: Attempt) -> None:
             (math.sqrt(2 / n), "the 2 belongs to ReLU alone; measure the activation's mean square"),
             (math.sqrt(square / n), "divide by the mean square, do not multiply with it"),
             (1 / math.sqrt(square), "the number of inputs is missing"),
+            *((1 / math.sqrt(near_n * square), _N_INPUTS) for near_n in (n - 1, n + 1)),
             (
                 1 / math.sqrt(n * (square - mean**2)),
                 "you took the variance of the outputs; the mean square keeps their mean too",
@@ -249,6 +271,7 @@ def weight_std(attempt: Attempt) -> None:
     _judge_within_a_percent(attempt, answers)
 
 
+_N_INPUTS = "divide by n, the number of inputs, not by one more or less"
 _ONE_NUMBER = {
     "cannot be converted to Scalar": "item() takes one number: take the mean over the draws first"
 }

@@ -10,19 +10,23 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 from helpers.checks.attempt import Attempt, exercise
-from helpers.checks.compare import ANYTHING, show
-from helpers.checks.judge import alike, judge
+from helpers.checks.compare import ANYTHING, difference, show
+from helpers.checks.judge import alike, judge, name_mistake
 
 
 @exercise
 def batch_sizes(attempt: Attempt) -> None:
     """Return the sizes of an epoch's batches, in order, as a list."""
-    size, cases = attempt.pick(5, 60), []
-    for full, rest in (
-        (attempt.pick(3, 9), 0),
-        (attempt.pick(3, 9), attempt.pick(2, size)),
-        (1, 0),
-        (0, 2),
+    some, cases = attempt.pick(5, 60), []
+    for full, rest, size in (
+        (attempt.pick(3, 9), 0, some),
+        (attempt.pick(3, 9), attempt.pick(2, some), some),
+        (1, 0, some),
+        (0, 2, some),
+        (2, 1, some),
+        (2, some - 1, some),
+        (3, 0, 1),
+        (0, 0, some),
     ):
         for drop_last in (False, True):
             kept, dropped = [size] * full + [rest] * (rest > 0), [size] * full
@@ -39,12 +43,15 @@ def batch_sizes(attempt: Attempt) -> None:
 
     def total(got: Any, inputs: Sequence[int]) -> None:
         attempt.require(isinstance(got, list), f"return a list of sizes, not {show(got)}")
+        attempt.require(inputs[0] or not got, "of 0 examples there is no batch: the list is empty")
         if all(isinstance(number, int | np.integer) for number in got):
             examples, size, drop_last = inputs
             some = examples - examples % size if drop_last else examples
             say = f"your batches hold {sum(got)} examples, not {some}, with {inputs}: {show(got)}"
             attempt.require(sum(got) == some, say)
 
+    answer = attempt(*cases[0][0])
+    attempt.require(not isinstance(answer, tuple), f"return a list of sizes, not {show(answer)}")
     judge(
         attempt,
         cases,
@@ -57,8 +64,9 @@ def batch_sizes(attempt: Attempt) -> None:
 def fair_weights(attempt: Attempt) -> None:
     """Return a weight for each of `labels`, (examples,); those of each class add up to 1."""
     cases = []
-    for classes in ([0, 1], [0, 2, 5], [1, 4], [0, 90], [3]):
+    for classes in ([0, 1], [0, 2, 5], [1, 4], [0, 40, 90], [3]):
         sizes = [attempt.pick(2, 6) + 5 * i for i in range(len(classes))]
+        sizes[0] = 1 if len(classes) == 3 else sizes[0]
         labels = torch.cat([torch.full((n,), k) for k, n in zip(classes, sizes, strict=True)])
         # The last class comes first, so that the labels are never sorted.
         order = torch.randperm(len(labels) - 1, generator=attempt.generator)
@@ -101,39 +109,57 @@ _WEIGHTS_ERRORS = {
 @exercise
 def window_dataset(attempt: Attempt) -> None:
     """Return a Dataset of pairs: `width` values of `series`, (steps,), and the value after them."""
-    for width in (attempt.pick(2, 6), 1):
-        count = attempt.pick(3, 12)
+    asked, early = [], []
+    for width, least in ((attempt.pick(2, 6), 3), (1, 8)):  # never as many examples
+        count = attempt.pick(least, least + 5)
         series = torch.randn(width + count, generator=attempt.generator)
         dataset = attempt(series, width)
         say = "return a dataset: an object of a class that is made from Dataset"
         attempt.require(isinstance(dataset, Dataset), say)
+        whole = _ask(attempt, "len(dataset)", len, dataset)
+        early.append((whole, _ask(attempt, "dataset[0]", dataset.__getitem__, 0)))
+        asked.append((dataset, series, width, count))
+    for (dataset, *_), old in zip(asked, early, strict=True):
+        now = len(dataset), _ask(attempt, "dataset[0]", dataset.__getitem__, 0)
+        say = "a second dataset changes the first: each keeps its own series, as self.series does"
+        attempt.require(difference(now, old, rtol=0) is None, say)
+    answers = []  # of both datasets, so that a mistake is named only if it explains both
+    for dataset, _, width, count in asked:
         mistakes = [
             (count + 1, "one example too many: the last window has no value after it"),
             (count - 1, "one example too few: the last value of the series is a target too"),
             (count + width, "that is the number of values; not every one begins a window"),
             (count // width, "windows overlap: the next one begins one value later"),
-            ((width + count) // width, "windows overlap: the next begins one value later"),
-            ((width + count - 1) // width, "windows overlap: the next begins one value later"),
+            ((width + count) // width, "windows overlap: the next one begins one value later"),
+            ((width + count - 1) // width, "windows overlap: the next one begins one value later"),
         ]
-        got = _ask(attempt, "len(dataset)", len, dataset)
-        attempt.recognise(got, count, mistakes)
+        answers.append((_ask(attempt, "len(dataset)", len, dataset), count, mistakes))
+    name_mistake(attempt, answers)
+    for (got, count, _), (_, series, width, _) in zip(answers, asked, strict=True):
         say = f"len(dataset) is {got}, but {count} windows of width {width} fit into {len(series)} "
         attempt.require(got == count, f"{say}values and have one more behind them")
+    answers = []
+    for dataset, series, width, count in asked:
         for i in (0, count - 1, attempt.pick(0, count)):
             window, target = series[i : i + width], series[i + width]
             mistakes = [
                 ((window, series[i + width - 1]), "the target is the window's own last value"),
                 ((window, series[i + width : i + width + 1]), "the target should have shape ()"),
                 ((series[i : i + width + 1], target), "the window holds its target, the answer"),
-                ((window, ANYTHING), f"example {i}: its window is right, but not {_TARGET}"),
-                ((ANYTHING, target), f"example {i}: its target is right, but not {_WINDOW}"),
+                (
+                    (window, ANYTHING),
+                    "the windows are right, but not the targets: the value right after each",
+                ),
+                (
+                    (ANYTHING, target),
+                    "the targets are right, but not the windows: `width` values from i on",
+                ),
             ]
             got = _ask(attempt, f"dataset[{i}]", dataset.__getitem__, i)
-            attempt.expect(got, (window, target), mistakes)
-
-
-_TARGET = "its target: the value right after the window"
-_WINDOW = "its window: `width` values, from its number on"
+            answers.append((got, (window, target), mistakes))
+    name_mistake(attempt, answers)
+    for got, right, _ in answers:
+        attempt.expect(got, right)
 
 
 @exercise
@@ -141,10 +167,10 @@ def collate_words(attempt: Attempt) -> None:
     """Return padded words (words, longest), their mask, and the labels (words,)."""
     cases = []
     for count in (attempt.pick(3, 6), 2, 1):
-        lengths = [attempt.pick(1, 4) + 3 * i for i in range(count)]
+        lengths = [attempt.pick(1, 4) + 3 * i if count > 1 else 1 for i in range(count)]
         lengths[1:] = lengths[:0:-1]  # the longest is neither the first nor, of three, the last
         words = [torch.randint(0, 5, (n,), generator=attempt.generator) for n in lengths]
-        words[0][0] = 0  # the code 0 does occur
+        words[0][0] = words[lengths.index(max(lengths))][-1] = 0  # the code 0 does occur
         labels = [attempt.pick(0, 9) for _ in words]
         padded = pad_sequence(words, batch_first=True)
         mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)

@@ -125,6 +125,8 @@ def stopping_epoch(attempt: Attempt) -> None:
         _stopping([5.0, 6.0, 4.0, 4.5, 3.0, 3.5, 2.0], 2),
         _stopping([2.0, 1.5, 1.0], 2),
         _stopping([float(attempt.pick(1, 9))], 2),
+        _stopping([300.0, 200.0, 250.0, 260.0, 1.0], 2),
+        _stopping([-1.0, -1.00001, -0.5, -1.00002, -0.7, -0.6, -2.0], 2),
     ]
     got = attempt(*cases[0][0])
     pair = isinstance(got, tuple | list) and len(got) == 2
@@ -302,9 +304,9 @@ def _some_wrong(
             logits[row, target] += 5
             logits[row, other] += 5.1 + gaps[row] / 4
         elif row % 2:
-            logits[row, other] += 3 + gaps[row]
+            logits[row, other] += 6.4 + gaps[row] / 8  # a wider margin, and yet a lower loss
         else:
-            logits[row, [other, third]] += 6 + gaps[row]
+            logits[row, [other, third]] += 6 + gaps[row] / 8
     logits += 2 * torch.randn(pictures, 1, generator=attempt.generator)  # moves no probability
     order = torch.randperm(pictures, generator=attempt.generator)
     return logits[order].to(attempt.device), targets[order].to(attempt.device)

@@ -38,22 +38,36 @@ def judge(
         WrongAnswer: An answer is not the right one.
     """
     answers = [attempt(*inputs, errors=errors) for inputs, _, _ in cases]
+    judged = [(got, *case[1:]) for got, case in zip(answers, cases, strict=True)]
+    name_mistake(attempt, judged, rtol)
+    for got, (inputs, right, _) in zip(answers, cases, strict=True):
+        if difference(got, right, rtol) is not None:
+            if otherwise:
+                otherwise(got, inputs)
+            attempt(*inputs, errors=errors)  # so that the message tells the inputs of this case
+            attempt.expect(got, right, rtol=rtol)
+
+
+def name_mistake(attempt: Attempt, answers: Sequence[Case], rtol: float = 1e-4) -> None:
+    """Raise the first mistake that explains all answers, if one is wrong.
+
+    Args:
+        attempt: The learner's function.
+        answers: As the cases of `judge`, with what came back in place of the inputs.
+        rtol: As in `judge`.
+    """
 
     def explains(say: str) -> bool:
-        for got, (_, right, mistakes) in zip(answers, cases, strict=True):
+        for got, right, mistakes in answers:
             shapes = [wrong for wrong, why in mistakes if why == say] or [right]
             if all(difference(got, shape, rtol) for shape in shapes):
                 return False
         return True
 
-    for got, (inputs, right, mistakes) in zip(answers, cases, strict=True):
+    for got, right, mistakes in answers:
         if difference(got, right, rtol) is not None:
             for say in dict.fromkeys(say for _, say in mistakes):
                 attempt.require(not explains(say), say)
-            if otherwise:
-                otherwise(got, inputs)
-            attempt(*inputs, errors=errors)  # so that the message tells the inputs of this case
-            attempt.expect(got, right, rtol=rtol)
 
 
 def alike(got: Any, right: Any) -> bool:

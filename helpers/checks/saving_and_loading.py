@@ -21,10 +21,11 @@ def changed_names(attempt: Attempt) -> None:
         value, nearly, shape, dtype, gone, cancels, folded = names[:7]
         before[cancels] = attempt.randint(-9, 10, (3, 4)).float()
         before[cancels][0, :2] = torch.tensor([1.0, 3.0])
-        after[value] += 1
+        after[value][-1, -1] += 1  # in the last row alone
         after[cancels] = before[cancels].clone()
         after[cancels][0, :2] = torch.tensor([3.0, 1.0])  # the differences add up to 0
-        after[nearly][0, 0] *= 1 + 1e-6
+        number = after[nearly][0, 0]
+        after[nearly][0, 0] = torch.nextafter(number, number + 1)
         after[shape] = before[shape][:1].expand_as(before[shape]).clone()
         before[shape] = before[shape][:1].clone()  # broadcasting makes these two agree
         after[folded] = before[folded].unsqueeze(0)  # the same numbers in the same order

@@ -1,21 +1,22 @@
 """Checks for the exercises of lesson 08, softmax and cross-entropy."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
-from helpers.checks.compare import difference
-from helpers.checks.judge import Watch, alike, probe
+from helpers.checks.clues import only, with_clues
+from helpers.checks.compare import ANYTHING
+from helpers.checks.judge import Case, Watch, alike, judge, probe
 
 
 @exercise
 def stable_log_softmax(attempt: Attempt) -> None:
     """Return the log-softmax over the classes, (batch, classes), finite for logits of ±1000."""
-    watch, called = Watch(), set()
+    cases = []
     for shape, scale, dtype in (
         ((4, 3), 2, torch.float32),
         ((3, 3), 2, torch.float32),
@@ -27,9 +28,6 @@ def stable_log_softmax(attempt: Attempt) -> None:
             logits[0] += 1000
             logits[1] -= 1000
             logits[2, 1] = logits[2, 0] + 1000
-        with watch:
-            got = attempt(logits, errors=_NO_ROOM)
-        called |= watch.called
         expected, whole = functional.log_softmax(logits, dim=1), logits - logits.max()
         shifted = logits - logits.max(dim=1, keepdim=True).values
         mistakes = [
@@ -44,13 +42,13 @@ def stable_log_softmax(attempt: Attempt) -> None:
             (shifted - logits.exp().sum(1, keepdim=True).log(), _TWO_SHIFTS),
             (logits - shifted.exp().sum(1, keepdim=True).log(), _TWO_SHIFTS),
         ]
-        if scale == 300 and isinstance(got, torch.Tensor) and not bool(got.isfinite().all()):
-            attempt.recognise(got, expected, mistakes[1:2])
-            attempt.require(False, _NOT_FINITE)
-        if alike(got, expected) and difference(got, expected, 1e-4):
-            attempt.recognise(got, expected, mistakes)
-            one = torch.zeros_like(logits[:1, :2])
-            say = "already wrong for the one row"
+        cases.append(((logits,), expected, mistakes))
+
+    def simpler(got: object, inputs: Sequence) -> None:
+        (logits,) = inputs
+        if alike(got, logits):
+            attempt.require(got.isfinite().all(), _NOT_FINITE)
+            one, say = torch.zeros_like(logits[:1, :2]), "already wrong for the one row"
             probe(
                 attempt,
                 [
@@ -63,8 +61,11 @@ def stable_log_softmax(attempt: Attempt) -> None:
                     ),
                 ],
             )
-        attempt.expect(got, expected, mistakes)
-    own = {"softmax", "log_softmax", "logsumexp", "cross_entropy"} & called
+
+    with Watch() as watch:
+        judge(attempt, cases, errors=_NO_ROOM, otherwise=simpler)
+    parts = "softmax", "logsumexp", "logaddexp", "cross_entropy"
+    own = {name for name in watch.called if any(part in name for part in parts)}
     say = "write it with maximum, exponential, sum and logarithm, without torch's "
     attempt.require(not own, say + " and ".join(sorted(own)))
 
@@ -82,6 +83,7 @@ _NO_ROOM = {
 @exercise
 def loss_and_confidence(attempt: Attempt) -> None:
     """Return the mean loss, shape (), and the right class's probabilities, (batch,)."""
+    cases = []
     for (batch, classes), dtype in (
         ((5, 3), torch.float32),
         ((4, 4), torch.float32),
@@ -89,21 +91,18 @@ def loss_and_confidence(attempt: Attempt) -> None:
         ((6, 2), torch.float32),
     ):
         logits = 2 * attempt.randn(batch, classes, dtype=dtype)
-        if batch == 6:  # rows far apart, and far from 0
+        if batch == 6:  # rows far apart, and far from 0, and one that is sure
             logits[0] += 1000
             logits[1] -= 1000
+            logits[2] = torch.tensor([1000.0, -1000.0]).to(logits)
         targets = attempt.randint(0, classes, (batch,))
         targets[0] = logits[0].argmin()  # the truth is not always what the model says
+        targets[2:3] = logits[2:3].argmin(dim=1)
         loss = functional.cross_entropy(logits, targets)
         p, crossed = torch.softmax(logits, dim=1), torch.softmax(logits, dim=0)
         right, every = p.gather(1, targets.unsqueeze(1)).squeeze(1), p[:, targets]
-        got = attempt(logits, targets, errors=_REFUSED)
-        parts = got if isinstance(got, tuple | list) and len(got) == 2 else (got, None)
-        say = "return two values: the mean loss and the probabilities of the right class"
-        attempt.require(parts[1] is not None, say)
-        expected = (loss, right)
         losses = functional.cross_entropy(logits, targets, reduction="none")
-        mistakes = [
+        first = [
             (functional.cross_entropy(p, targets), _TWICE),
             (functional.cross_entropy(crossed, targets), _TWICE),
             (losses, "the loss should be one number, the batch's mean"),
@@ -111,11 +110,7 @@ def loss_and_confidence(attempt: Attempt) -> None:
             (functional.nll_loss(p, targets), "`NLLLoss` wants log-probabilities, not these"),
             (-loss, "the sign of the loss is wrong"),
         ]
-        attempt.recognise(parts[0], loss, mistakes)
-        for part in parts:
-            finite = not isinstance(part, torch.Tensor) or bool(part.isfinite().all())
-            attempt.require(batch != 6 or finite, _NOT_FINITE)
-        mistakes = [
+        second = [
             (p.max(dim=1).values, _WINNER),
             (crossed.gather(1, targets.unsqueeze(1)).squeeze(1), _OVER_EXAMPLES),
             (crossed.max(dim=1).values, _OVER_EXAMPLES),
@@ -125,25 +120,63 @@ def loss_and_confidence(attempt: Attempt) -> None:
             (p, "those are all classes' probabilities; pick the right one of each row"),
             (logits, "those are the logits; probabilities are asked for"),
             (targets, "those are the class numbers; their probabilities are asked for"),
+            (right.mean(), "return one probability an example, not their mean"),
         ]
-        if batch > 1:
-            mistakes.append((right.mean(), "return one probability an example, not their mean"))
-        attempt.recognise(parts[1], right, mistakes)
-        swapped = difference(tuple(parts), (right, loss), 1e-4)
-        attempt.require(batch == 1 or swapped, "the loss comes first, then the probabilities")
-        _require_parts(attempt, parts, expected, "the loss", "the probabilities of the right class")
-        attempt.expect(tuple(parts), expected)
+        mistakes = [((wrong, ANYTHING), say) for wrong, say in first]
+        mistakes += [((ANYTHING, wrong), say) for wrong, say in second]
+        mistakes.append(((right, loss), "the loss comes first, then the probabilities"))
+        cases.append(((logits, targets), (loss, right), mistakes))
+    pair = "return two values: the mean loss and the probabilities of the right class"
+    _judge_pair(attempt, cases, pair, "the loss", "the probabilities of the right class", _REFUSED)
 
 
-def _require_parts(
-    attempt: Attempt, got: Sequence[Any], expected: Sequence[Any], first: str, second: str
+def _judge_pair(
+    attempt: Attempt,
+    cases: Sequence[Case],
+    pair: str,
+    first: str,
+    second: str,
+    errors: dict[str, str],
+    otherwise: Callable[[Any, Sequence[Any]], None] | None = None,
 ) -> None:
-    """Say which of two answers is right, if the other is only of the right kind."""
-    if not alike(got, expected):
-        return
-    right = [difference(g, e, 1e-4) is None for g, e in zip(got, expected, strict=True)]
-    attempt.require(right != [True, False], f"{first} is right, but not {second}")
-    attempt.require(right != [False, True], f"{first} is not right; the second answer is")
+    """Judge two answers; of the last case, whose logits are large, say whether it alone is wrong.
+
+    Args:
+        attempt: The learner's function.
+        cases: As `judge` takes them, the right answer a pair of a loss and a tensor.
+        pair: What to tell who does not return two values.
+        first: What the first answer is.
+        second: What the second answer is.
+        errors: As `judge` takes them.
+        otherwise: As `judge` takes it.
+    """
+    large = cases[-1][0][0]
+
+    def two(_: Sequence, got: Any, __: Any) -> bool:
+        return not (isinstance(got, tuple | list) and len(got) == 2)
+
+    def infinite(inputs: Sequence, got: Any, right: Any) -> bool:
+        if inputs[0] is not large or two(inputs, got, right):
+            return False
+        return any(isinstance(part, torch.Tensor) and not part.isfinite().all() for part in got)
+
+    def cut(inputs: Sequence, got: Any, right: Any) -> bool:
+        return inputs[0] is large and alike(got, right)
+
+    clues = [
+        (two, pair),
+        (infinite, _NOT_FINITE),
+        (cut, f"right for small logits; for ±1000 {first} or {second} are cut off"),
+        (
+            lambda inputs, got, right: alike(got, right) and only(1)(inputs, got, right),
+            f"{first} is right, but not {second}",
+        ),
+        (
+            lambda inputs, got, right: alike(got, right) and only(0)(inputs, got, right),
+            f"{first} is not right; the second answer is",
+        ),
+    ]
+    judge(attempt, with_clues(attempt, cases, clues, errors), errors, otherwise=otherwise)
 
 
 _TWICE = "your loss is that of probabilities taken for logits: a softmax too many"
@@ -220,6 +253,7 @@ def _winner(logits: torch.Tensor, temperature: float) -> float:
 @exercise
 def smoothed_loss_and_gradient(attempt: Attempt) -> None:
     """Return the mean loss with smoothed labels, shape (), and its gradient, (batch, classes)."""
+    cases = []
     for (batch, classes), smoothing, scale, dtype in (
         ((5, 4), 0.1, 2, torch.float32),
         ((3, 3), 0.3, 1, _wide(attempt)),
@@ -246,16 +280,10 @@ def smoothed_loss_and_gradient(attempt: Attempt) -> None:
         def answer(targets: torch.Tensor, log_p: torch.Tensor = log_p, p: torch.Tensor = p):
             return -(targets * log_p).sum(1).mean(), (p - targets) / len(p)
 
-        with Watch() as watch:
-            got = attempt(logits, targets, smoothing, errors=_CLASSES)
-        own = {"cross_entropy", "backward", "grad"} & watch.called
-        attempt.require(not own, f"write both out by hand, without {' and '.join(sorted(own))}")
-        parts = got if isinstance(got, tuple | list) and len(got) == 2 else (got, None)
-        attempt.require(parts[1] is not None, "return two values: the loss and its gradient")
         loss, gradient = answer(soft)
         bare = (1 - smoothing) * one_hot
         heavy = one_hot + smoothing / classes
-        mistakes = [
+        first = [
             (answer(others)[0], _ALL_CLASSES),
             (answer(one_hot)[0], "the loss is that of one-hot targets; smooth them"),
             (answer(bare)[0], "you took the share away but gave it to nobody"),
@@ -265,10 +293,7 @@ def smoothed_loss_and_gradient(attempt: Attempt) -> None:
             (-(soft * log_p).sum(1), "the loss should be one number, the batch's mean"),
             (-loss, "the sign of the loss is wrong"),
         ]
-        if scale == 1000 and isinstance(parts[0], torch.Tensor):
-            attempt.require(bool(parts[0].isfinite().all()), _NOT_FINITE)
-        attempt.recognise(parts[0], loss, mistakes)
-        mistakes = [
+        second = [
             (answer(others)[1], _ALL_CLASSES),
             (answer(one_hot)[1], "the gradient is that of one-hot targets; smooth them here too"),
             (gradient * batch, "the loss is a mean, so its gradient is divided by the batch size"),
@@ -277,19 +302,25 @@ def smoothed_loss_and_gradient(attempt: Attempt) -> None:
             (-gradient, "the sign is wrong: that is the push, against the gradient"),
             (-gradient * batch, "the sign is wrong: that is the push, against the gradient"),
         ]
-        if scale == 1000 and isinstance(parts[1], torch.Tensor):
-            attempt.require(bool(parts[1].isfinite().all()), _NOT_FINITE)
-        attempt.recognise(parts[1], gradient, mistakes)
-        swapped = difference(tuple(parts), (gradient, loss), 1e-4)
-        attempt.require(swapped, "the loss comes first, then its gradient")
-        _require_parts(attempt, parts, (loss, gradient), "the loss", "its gradient")
-        if difference(tuple(parts), (loss, gradient), 1e-4):
+        mistakes = [((wrong, ANYTHING), say) for wrong, say in first]
+        mistakes += [((ANYTHING, wrong), say) for wrong, say in second]
+        mistakes.append(((gradient, loss), "the loss comes first, then its gradient"))
+        cases.append(((logits, targets, smoothing), (loss, gradient), mistakes))
+
+    def simpler(got: Any, inputs: Sequence) -> None:
+        logits, targets, _ = inputs
+        if alike(got, (logits.sum(), logits)):
             one = torch.zeros_like(logits[:1, :2])
             half = torch.tensor([[-0.5, 0.5]]).to(one)
             answer = (math.log(2) + one.sum(), half)
             say = "both are wrong, already for logits [[0, 0]], targets [0] and smoothing 0"
             probe(attempt, [((one, targets[:1] * 0, 0.0), answer, say)])
-        attempt.expect(tuple(parts), (loss, gradient))
+
+    pair = "return two values: the loss and its gradient"
+    with Watch() as watch:
+        _judge_pair(attempt, cases, pair, "the loss", "its gradient", _CLASSES, simpler)
+    own = {"cross_entropy", "backward", "grad"} & watch.called
+    attempt.require(not own, f"write both out by hand, without {' and '.join(sorted(own))}")
 
 
 _ALL_CLASSES = "the share goes to *all* classes, the right one included"

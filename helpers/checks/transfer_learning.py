@@ -8,12 +8,32 @@ from torch import nn
 from helpers.checks.attempt import Attempt, exercise
 
 
-def _network(attempt: Attempt, parts: int, dtype: torch.dtype = torch.float32) -> nn.Sequential:
-    """Make a backbone of `parts` layers, and a head."""
+def _network(
+    attempt: Attempt, parts: int, dtype: torch.dtype = torch.float32, size: int = 5
+) -> nn.Sequential:
+    """Make a backbone of `parts` layers of `size` units, and a head."""
     layers: list[nn.Module] = []
     for _ in range(parts):
-        layers.append(nn.Sequential(nn.Linear(5, 5), nn.BatchNorm1d(5), nn.ReLU()))
-    return nn.Sequential(*layers, nn.Linear(5, 7)).to(attempt.device, dtype)
+        layers.append(nn.Sequential(nn.Linear(size, size), nn.BatchNorm1d(size), nn.ReLU()))
+    return nn.Sequential(*layers, nn.Linear(size, 7)).to(attempt.device, dtype)
+
+
+def _state(model: nn.Module) -> tuple[list[bool], list[torch.Tensor], list[torch.Tensor]]:
+    """Note modes, tensors and copies of them, to see whether they are kept."""
+    tensors = list(model.state_dict(keep_vars=True).values())
+    copies = [tensor.detach().clone() for tensor in tensors]
+    return [module.training for module in model.modules()], tensors, copies
+
+
+def _require_kept(attempt: Attempt, before: tuple, model: nn.Module) -> None:
+    modes, tensors, copies = before
+    now = _state(model)
+    attempt.require(now[0] == modes, "leave train and eval mode as they were")
+    say = "leave the layers as they are, with their weights: do not make new ones"
+    kept = len(now[1]) == len(tensors) and all(a is b for a, b in zip(tensors, now[1], strict=True))
+    attempt.require(kept, say)
+    held = all(t.is_meta or torch.equal(t, copy) for t, copy in zip(tensors, copies, strict=True))
+    attempt.require(held, "leave the numbers of the layers that are kept as they are")
 
 
 @exercise
@@ -29,6 +49,7 @@ def freeze_all_but_head(attempt: Attempt) -> None:
             "too many values to unpack": "named_parameters() gives names and parameters",
             "Boolean value of Tensor": "ask p.requires_grad, not the parameter itself",
         }
+        before = _state(model)
         got = attempt(model, errors=errors)
         every = [name for name, _ in model.named_parameters()]
         able = [name for name, p in model.named_parameters() if p.requires_grad]
@@ -37,6 +58,7 @@ def freeze_all_but_head(attempt: Attempt) -> None:
             "everything can still learn: call requires_grad_(False), which reaches the "
             "parameters; setting requires_grad on a module does not",
         )
+        _require_kept(attempt, before, model)
         expected = [f"{parts}.weight", f"{parts}.bias"]
         frozen = [name for name in every if name not in expected]
         mistakes = [
@@ -70,6 +92,7 @@ def layer_rates(attempt: Attempt) -> None:
     """Give a parameter group for each part, the later the higher its rate."""
     for count in (2, 3, 5):
         parts = list(_network(attempt, count - 1))
+        marks = [p.requires_grad for part in parts for p in part.parameters()]
         rate, factor = attempt.pick(1, 9) / 10, attempt.pick(2, 5) / 10
         errors = {
             "too many values to unpack": "enumerate(parts) gives each part with its place",
@@ -88,6 +111,11 @@ def layer_rates(attempt: Attempt) -> None:
             all(isinstance(group["params"], list) for group in got),
             '"params" must be a list: parameters() gives a generator, which is used up once read',
         )
+        say = '"lr" is a number, not a text'
+        attempt.require(not any(isinstance(group["lr"], str) for group in got), say)
+        say = "a low rate is asked for, not none: leave requires_grad as it is"
+        after = [p.requires_grad for part in parts for p in part.parameters()]
+        attempt.require(after == marks, say)
         for group, part in zip(got, parts, strict=True):
             own = [id(p) for p in part.parameters()]
             attempt.require(
@@ -129,10 +157,11 @@ def replace_head(attempt: Attempt) -> None:
         "as child module": "the last module must be a new nn.Linear",
     }
     for parts, dtype in ((1, torch.float32), (3, torch.float64), (2, torch.float32)):
-        model, classes = _network(attempt, parts, dtype), attempt.pick(8, 20)
+        model, classes = _network(attempt, parts, dtype, size=3 + parts), attempt.pick(8, 20)
         if parts == 2:
             model.to("meta")  # on any machine a device that is not the default
-        old, before = model[-1], list(model)[:-1]
+        old, before, kept = model[-1], list(model)[:-1], _state(model[:-1])
+        marks = [p.requires_grad for p in model[:-1].parameters()]
         got = attempt(model, classes, errors=errors)
         attempt.require(isinstance(got, nn.Module), "return the model")
         attempt.require(got is model, "return the model itself, not its head or a new one")
@@ -151,6 +180,12 @@ def replace_head(attempt: Attempt) -> None:
             all(a is b for a, b in zip(before, list(model)[:-1], strict=True)),
             "leave the other modules as they are",
         )
+        _require_kept(attempt, kept, model[:-1])
+        same = marks == [p.requires_grad for p in model[:-1].parameters()]
+        attempt.require(same, "leave the other modules as they are: nobody asked to freeze them")
+        say = "the new head must be able to learn, its bias too: a new nn.Linear is, as it comes"
+        able = [name for name, p in new.named_parameters() if p.requires_grad]
+        attempt.require(able == ["weight", "bias"], say)
         attempt.require(new.weight.dtype == dtype, "the new head needs the old one's dtype")
         attempt.require(new.weight.device == old.weight.device, "put it on the old one's device")
 
@@ -192,11 +227,18 @@ def some_of_each(attempt: Attempt) -> None:
         attempt.require(
             torch.equal(got, again), "two equal generators must give the same rows: use generator"
         )
+        if each == count:
+            continue  # all are drawn, in whatever order
         draws = [attempt(targets, count, torch.Generator().manual_seed(s)) for s in range(8)]
         attempt.require(
             len({tuple(draw.tolist()) for draw in draws}) > 1,
             "draw the rows at random: another generator must be able to give other rows",
         )
+        if classes == 3:  # 4 of 27 rows at most: that one is not drawn is less likely than 1e-13
+            draws = [attempt(targets, count, torch.Generator().manual_seed(s)) for s in range(200)]
+            drawn = torch.cat(draws).unique()
+            say = "some rows are never drawn: each row of a class must have its chance"
+            attempt.require(len(drawn) == len(targets), say)
 
 
 @exercise

@@ -58,7 +58,8 @@ _NO_MEAN = {
 def undo_normalise(attempt: Attempt) -> None:
     """Return the pictures that `Normalize(mean, std)` made `images` of; (count, C, H, W)."""
     cases = []
-    for shape in ((2, 3, 4, 5), (3, 1, 6, 6), (2, 3, 5, 3)):  # the last meets (3,) silently
+    # The last two meet (3,) and (4, 1) silently.
+    for shape in ((2, 3, 4, 5), (3, 1, 6, 6), (2, 3, 5, 3), (2, 4, 4, 6)):
         images, channels = attempt.randn(*shape), shape[1]
         mean = attempt.randn(channels).abs() + 0.2
         std = attempt.randn(channels).abs() + 1.2
@@ -73,6 +74,9 @@ def undo_normalise(attempt: Attempt) -> None:
         ]
         if shape[3] == channels:
             mistakes.append((images * std + mean, _CHANNELS_LAST["must match the size"]))
+        if shape[2] == channels:
+            rows = images * std.unsqueeze(1) + mean.unsqueeze(1)
+            mistakes.append((rows, "mean met the rows; it belongs to the channels"))
         cases.append(((images, mean, std), images * s + m, mistakes))
 
     def simpler(got: object, inputs: Sequence[torch.Tensor]) -> None:
@@ -107,8 +111,11 @@ _CHANNELS_LAST = {
 def shift_picture(attempt: Attempt) -> None:
     """Move `image`, (C, H, W), `down` rows and `right` columns; what comes in is 0."""
     cases = []
-    for case, (down, right) in enumerate(((2, 1), (0, 3), (-1, 2), (1, -3), (-2, 0), (0, 0))):
+    offsets = (2, 1), (0, 3), (-1, 2), (1, -3), (-2, 0), (0, 0), (-1, -2), (7, -10), (-7, 10)
+    for case, (down, right) in enumerate(offsets):
         height, width = attempt.pick(5, 8), attempt.pick(8, 11)
+        if down in (7, -7):  # all but a corner leaves
+            height, width = 8, 11
         image = attempt.randint(1, 256, (1 + case % 3, height, width))
         image = image.to(torch.uint8) if case % 2 else image / 255
         moved = _shifted(image, down, right)
@@ -147,6 +154,8 @@ _SLICES = {
 def _shifted(image: torch.Tensor, down: int, right: int) -> torch.Tensor:
     rows, columns = image.shape[1:]
     moved = torch.zeros_like(image)
+    if abs(down) >= rows or abs(right) >= columns:  # as where the two are swapped
+        return moved
     to_row, to_column = max(down, 0), max(right, 0)
     from_row, from_column = max(-down, 0), max(-right, 0)
     part = image[:, from_row : rows - to_row, from_column : columns - to_column]
@@ -218,7 +227,9 @@ def flip_with_boxes(attempt: Attempt) -> None:
         right = left + attempt.randint(2, width // 2, (count,))
         bottom = top + attempt.randint(1, height - 6, (count,))
         boxes = torch.stack([left, top, right, bottom], dim=1)
-        boxes = boxes / 1 if count == 5 else boxes
+        if count == 3:  # the first touches both sides
+            boxes[0, 0], boxes[0, 2] = 0, width
+        boxes = boxes / 4 if count == 5 else boxes
         left, top, right, bottom = boxes.unbind(1)
 
         def join(*edges: torch.Tensor) -> torch.Tensor:

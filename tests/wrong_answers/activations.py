@@ -273,3 +273,66 @@ def too_few_draws(activation, n):
 
 
 too_few_draws.calls = 0
+
+
+@wrong("swish_slope", says="without autograd")
+def slope_forwards(x, beta):
+    def swish(x):
+        return x * torch.sigmoid(beta * x)
+
+    return torch.func.jvp(swish, (x,), (torch.ones_like(x),))[1]
+
+
+def _swish_slope(x, beta):
+    s = torch.sigmoid(beta * x)
+    return s + beta * x * s * (1 - s)
+
+
+@wrong("swish_slope", says="values differ")
+def slope_of_a_positive_beta(x, beta):
+    return _swish_slope(x, abs(beta))
+
+
+@wrong("swish_slope", says="values differ")
+def flat_far_from_zero(x, beta):
+    return torch.where(x.abs() > 10, (x > 0).to(x.dtype), _swish_slope(x, beta))
+
+
+def _count(model, x, count):
+    counts = []
+    for place, module in enumerate(model):
+        x = module(x)
+        if isinstance(module, nn.ReLU):
+            counts += count(place, x)
+    return counts
+
+
+@wrong("dead_by_layer", says="expected")
+def dead_in_the_mean(model, inputs):
+    return _count(model, inputs, lambda _, x: [(x.mean(dim=0) < 0.01).sum().item()])
+
+
+@wrong("dead_by_layer", says="expected")
+def dead_for_the_first_inputs(model, inputs):
+    return _count(model, inputs[:-1], lambda _, x: [(x == 0).all(dim=0).sum().item()])
+
+
+@wrong("dead_by_layer", says="numbers, but the model has nn.ReLU")
+def each_second_module(model, inputs):
+    return _count(model, inputs, lambda i, x: [(x == 0).all(dim=0).sum().item()] * (i % 2))
+
+
+@wrong("dead_by_layer", says="left gradients")
+def dead_and_frozen(model, inputs):
+    model.requires_grad_(False)
+    return _count(model, inputs, lambda _, x: [(x == 0).all(dim=0).sum().item()])
+
+
+@wrong("dead_by_layer", says="return a list, not a tuple")
+def dead_in_a_tuple(model, inputs):
+    return tuple(_count(model, inputs, lambda _, x: [(x == 0).all(dim=0).sum().item()]))
+
+
+@wrong("weight_std", says="not by one more or less")
+def an_input_for_the_bias(activation, n):
+    return 1 / ((n + 1) * activation(torch.randn(1_000_000)).square().mean().item()) ** 0.5

@@ -305,7 +305,7 @@ def mask_with_the_place_behind_the_word(batch):
     return padded, torch.arange(padded.shape[1]) <= lengths, labels
 
 
-@wrong("window_dataset", says="its target is right, but not its window")
+@wrong("window_dataset", says="the targets are right, but not the windows")
 def window_that_begins_late(series, width):
     class Windows(Dataset):
         def __len__(self):
@@ -315,3 +315,69 @@ def window_that_begins_late(series, width):
             return series[i + 1 : i + width], series[i + width]
 
     return Windows()
+
+
+@wrong("batch_sizes", says="of 0 examples there is no batch")
+def one_batch_at_least(examples, batch_size, drop_last):
+    full, rest = divmod(examples, batch_size)
+    return [batch_size] * full + [rest] * (not examples or (rest > 0 and not drop_last))
+
+
+@wrong("batch_sizes", says="your batches hold")
+def batches_of_two_at_least(examples, batch_size, drop_last):
+    full, rest = divmod(examples, batch_size)
+    return [batch_size] * full + [rest] * (rest > 1 and not drop_last)
+
+
+@wrong("batch_sizes", says="your batches hold")
+def drops_what_is_under_half(examples, batch_size, drop_last):
+    full, rest = divmod(examples, batch_size)
+    return [batch_size] * full + [rest] * (rest > 0 and not (drop_last and rest < batch_size / 2))
+
+
+@wrong("fair_weights", says="add up to")
+def classes_of_two_at_least(labels):
+    return 1 / labels.bincount()[labels].clamp(min=2)
+
+
+@wrong("fair_weights", says="add up to")
+def all_from_class_ten_on_are_one(labels):
+    labels = labels.clamp(max=10)
+    return 1 / labels.bincount()[labels]
+
+
+@wrong("collate_words", says="expected shape")
+def two_letters_wide_at_least(batch):
+    width = max(2, *(len(word) for word, _ in batch))
+    lengths = torch.tensor([len(word) for word, _ in batch])
+    words = [torch.cat([word, word.new_zeros(width - len(word))]) for word, _ in batch]
+    mask = torch.arange(width) < lengths.unsqueeze(1)
+    return torch.stack(words), mask, torch.tensor([label for _, label in batch])
+
+
+@wrong("collate_words", says="but not the mask")
+def zeros_at_the_end_are_no_letters(batch):
+    words = pad_sequence([word for word, _ in batch], batch_first=True)
+    mask = words.flip(1).cumsum(dim=1).flip(1) > 0
+    return words, mask, torch.tensor([label for _, label in batch])
+
+
+class _OneSeriesForAll(Dataset):
+    def __len__(self):
+        return len(self.series) - self.width
+
+    def __getitem__(self, index):
+        end = index + self.width
+        return self.series[index:end], self.series[end]
+
+
+@wrong("window_dataset", says="a second dataset changes the first")
+def series_kept_by_the_class(series, width):
+    _OneSeriesForAll.series, _OneSeriesForAll.width = series, width
+    return _OneSeriesForAll()
+
+
+@wrong("batch_sizes", says="return a list of sizes, not (")
+def sizes_in_a_tuple(examples, batch_size, drop_last):
+    full, rest = divmod(examples, batch_size)
+    return (batch_size,) * full + (rest,) * (rest > 0 and not drop_last)

@@ -288,3 +288,35 @@ def only_classes_taken_for_higher_ones(logits, targets, count):
 @wrong("stopping_epoch", says="return two numbers")
 def stopping_epoch_alone(losses, patience):
     return len(losses)
+
+
+def _stop(losses, patience, lowest=math.inf, least=0.0):
+    best = 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < lowest - least:
+            best, lowest = epoch, loss
+        if epoch - best >= patience:
+            return best, epoch
+    return best, len(losses)
+
+
+@wrong("stopping_epoch", says="expected")
+def losses_below_a_hundred(losses, patience):
+    return _stop(losses, patience, lowest=100.0)
+
+
+@wrong("stopping_epoch", says="expected")
+def lower_by_a_thousandth(losses, patience):
+    return _stop(losses, patience, least=1e-3)
+
+
+@wrong("stopping_epoch", says="expected")
+def without_signs(losses, patience):
+    return _stop([abs(loss) for loss in losses], patience)
+
+
+@wrong("worst_mistakes", says="costliest")
+def by_the_margin(logits, targets, count):
+    wrong = (logits.argmax(dim=1) != targets).nonzero().squeeze(1)
+    margins = logits.amax(dim=1) - logits.gather(1, targets.unsqueeze(1)).squeeze(1)
+    return wrong[margins[wrong].argsort(descending=True)][:count]

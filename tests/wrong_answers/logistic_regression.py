@@ -363,3 +363,67 @@ def loss_of_the_malignant_squared(logits, targets, pos_weight):
 @wrong("weighted_bce", says="already wrong for one benign patient")
 def leaves_out_the_benign(logits, targets, pos_weight):
     return (targets * _losses(logits, targets, pos_weight)).mean()
+
+
+@wrong("precision_and_recall", says="do not round")
+def shares_of_three_digits(logits, targets, threshold):
+    flagged, ill = logits.sigmoid() >= threshold, targets == 1
+    found = (flagged & ill).sum().item()
+    counts = flagged.sum().item(), ill.sum().item()
+    precision, recall = (round(found / max(count, 1), 3) for count in counts)
+    return precision, recall
+
+
+@wrong("precision_and_recall", says="precision")
+def probabilities_in_percent(logits, targets, threshold):
+    flagged = (100 * logits.sigmoid()).round() >= 100 * threshold
+    ill = targets == 1
+    found = (flagged & ill).sum().item()
+    return found / max(flagged.sum().item(), 1), found / max(ill.sum().item(), 1)
+
+
+@wrong("auc_by_pairs", says="lower score and one healthy: that pair counts 0")
+def never_below_a_half(scores, targets):
+    ill, healthy = scores[targets == 1].unsqueeze(1), scores[targets == 0]
+    area = ((ill > healthy).float() + (ill == healthy) / 2).mean().item()
+    return max(area, 1 - area)
+
+
+def _cheapest(thresholds, costs):
+    return thresholds[costs == costs.min()].min().item()
+
+
+@wrong("cheapest_threshold", says="but a cheaper one is there")
+def costs_of_shares(probabilities, targets, miss_cost, alarm_cost):
+    thresholds = torch.cat([probabilities, torch.full_like(probabilities[:1], 2.0)])
+    flagged, ill = probabilities.unsqueeze(1) >= thresholds, targets.unsqueeze(1) == 1
+    missed = (ill & ~flagged).sum(dim=0) / max(ill.sum(), 1)
+    alarmed = (~ill & flagged).sum(dim=0) / max((~ill).sum(), 1)
+    return _cheapest(thresholds, miss_cost * missed + alarm_cost * alarmed)
+
+
+@wrong("cheapest_threshold", says="but a cheaper one is there")
+def costs_without_decimals(probabilities, targets, miss_cost, alarm_cost):
+    thresholds = torch.cat([probabilities, torch.full_like(probabilities[:1], 2.0)])
+    flagged, ill = probabilities.unsqueeze(1) >= thresholds, targets.unsqueeze(1) == 1
+    costs = int(miss_cost) * (ill & ~flagged) + int(alarm_cost) * (~ill & flagged)
+    return _cheapest(thresholds, costs.sum(dim=0))
+
+
+@wrong("cheapest_threshold", says="but a cheaper one is there")
+def one_patient_after_another(probabilities, targets, miss_cost, alarm_cost):
+    order = probabilities.argsort(stable=True)
+    ill = targets[order]
+    passed = torch.cat([ill[:1] * 0, ill.cumsum(0)])
+    cleared = torch.cat([ill[:1] * 0, (1 - ill).cumsum(0)])
+    costs = miss_cost * passed + alarm_cost * ((1 - ill).sum() - cleared)
+    thresholds = torch.cat([probabilities[order], torch.full_like(probabilities[:1], 2.0)])
+    return _cheapest(thresholds, costs)
+
+
+@wrong("cheapest_threshold", says="try just these")
+def threshold_of_four_digits(probabilities, targets, miss_cost, alarm_cost):
+    thresholds = torch.cat([probabilities, torch.full_like(probabilities[:1], 2.0)])
+    flagged, ill = probabilities.unsqueeze(1) >= thresholds, targets.unsqueeze(1) == 1
+    costs = miss_cost * (ill & ~flagged) + alarm_cost * (~ill & flagged)
+    return round(_cheapest(thresholds, costs.sum(dim=0)), 4)

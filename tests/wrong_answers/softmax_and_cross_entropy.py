@@ -327,3 +327,28 @@ def confidence_before_the_loss(logits, targets):
 def gradient_of_softmax_alone(logits, targets, smoothing):
     loss, _ = _answer(logits, _soften(logits, targets, smoothing))
     return loss, torch.softmax(logits, dim=1)
+
+
+@wrong("stable_log_softmax", says="without torch's special_log_softmax")
+def the_special_one(logits):
+    return torch.special.log_softmax(logits, dim=1)
+
+
+@wrong("stable_log_softmax", says="without torch's logaddexp")
+def two_classes_after_another(logits):
+    total = logits[:, :1]
+    for column in logits[:, 1:].unbind(1):
+        total = torch.logaddexp(total, column.unsqueeze(1))
+    return logits - total
+
+
+@wrong("loss_and_confidence", says="for ±1000")
+def logarithm_of_the_confidence(logits, targets):
+    p = torch.softmax(logits, dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
+    return -p.log().mean(), p
+
+
+@wrong("loss_and_confidence", says="for ±1000")
+def logarithm_of_a_little_more(logits, targets):
+    p = torch.softmax(logits, dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
+    return -(p + 1e-9).log().mean(), p

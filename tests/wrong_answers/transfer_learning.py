@@ -268,3 +268,81 @@ def nearest_mean_of_an_example_s_class(features, targets, queries):
 def nearest_mean_of_the_other_classes(features, targets, queries):
     rest = [features[targets != label].mean(dim=0) for label in targets.unique()]
     return torch.cdist(queries, torch.stack(rest)).argmin(dim=1)
+
+
+@wrong("freeze_all_but_head", says="train and eval mode")
+def froze_into_eval_mode(model):
+    model.requires_grad_(False).eval()[-1].requires_grad_(True)
+    return _able(model)
+
+
+@wrong("freeze_all_but_head", says="do not make new ones")
+def a_new_head(model):
+    model.requires_grad_(False)
+    model[-1] = nn.Linear(model[-1].in_features, model[-1].out_features)
+    return _able(model)
+
+
+def _all_groups(parts, rate, factor):
+    last = len(parts) - 1
+    return [
+        {"params": list(part.parameters()), "lr": rate * factor ** (last - i)}
+        for i, part in enumerate(parts)
+    ]
+
+
+@wrong("layer_rates", says="not a text")
+def rates_as_texts(parts, rate, factor):
+    return [group | {"lr": str(group["lr"])} for group in _all_groups(parts, rate, factor)]
+
+
+@wrong("layer_rates", says="leave requires_grad as it is")
+def freezes_the_first_parts(parts, rate, factor):
+    for part in parts[:-1]:
+        part.requires_grad_(False)
+    return _all_groups(parts, rate, factor)
+
+
+def _head(old, inputs, classes, **more):
+    return nn.Linear(inputs, classes, device=old.weight.device, dtype=old.weight.dtype, **more)
+
+
+@wrong("replace_head", says="as many inputs as the old one")
+def five_inputs(model, classes):
+    model[-1] = _head(model[-1], 5, classes)
+    return model
+
+
+@wrong("replace_head", says="its bias too")
+def head_without_bias(model, classes):
+    model[-1] = _head(model[-1], model[-1].in_features, classes, bias=False)
+    return model
+
+
+@wrong("replace_head", says="its bias too")
+def frozen_head(model, classes):
+    model[-1] = _head(model[-1], model[-1].in_features, classes).requires_grad_(False)
+    return model
+
+
+@wrong("replace_head", says="nobody asked to freeze them")
+def frozen_backbone(model, classes):
+    model.requires_grad_(False)
+    model[-1] = _head(model[-1], model[-1].in_features, classes)
+    return model
+
+
+@wrong("replace_head", says="train and eval mode")
+def head_in_eval_mode(model, classes):
+    model[-1] = _head(model[-1], model[-1].in_features, classes)
+    return model.eval()
+
+
+@wrong("some_of_each", says="some rows are never drawn")
+def of_the_first_half(targets, count, generator):
+    chosen = []
+    for label in targets.unique():
+        rows = (targets == label).nonzero().flatten()
+        rows = rows[: max(count, len(rows) // 2)]
+        chosen.append(rows[torch.randperm(len(rows), generator=generator)[:count]])
+    return torch.cat(chosen)

@@ -363,3 +363,47 @@ def undo_by_twice_the_mean(images, mean, std):
 def adds_the_pictures(images, labels, lam, classes):
     target = lam * F.one_hot(labels[0], classes) + (1 - lam) * F.one_hot(labels[1], classes)
     return images[0] + images[1], target
+
+
+@wrong("undo_normalise", says="mean met the rows")
+def undo_along_the_rows_where_that_fits(images, mean, std):
+    shape = (-1, 1) if images.shape[2] == images.shape[1] else (-1, 1, 1)
+    return images * std.reshape(shape) + mean.reshape(shape)
+
+
+@wrong("undo_normalise", says="they were the mean")
+def three_channels_at_most(images, mean, std):
+    mean, std = mean.reshape(-1, 1, 1), std.reshape(-1, 1, 1)
+    undone = images[:, :3] * std[:3] + mean[:3]
+    return torch.cat([undone, images[:, 3:]], dim=1)
+
+
+@wrong("shift_picture", says="not where it lands")
+def at_most_three_pixels(image, down, right):
+    down, right = (max(-3, min(3, offset)) for offset in (down, right))
+    return F.pad(image, (right, -right, down, -down))
+
+
+@wrong("shift_picture", says="what comes in is not 0")
+def comes_back_by_its_rim(image, down, right):
+    padded = F.pad(image / 1, (max(right, 0), 0, max(down, 0), 0), "replicate")
+    height, width = image.shape[1:]
+    moved = padded[:, max(-down, 0) :, max(-right, 0) :][:, :height, :width]
+    lacks = width - moved.shape[2], height - moved.shape[1]
+    return F.pad(moved, (0, lacks[0], 0, lacks[1])).to(image.dtype)
+
+
+@wrong("flip_with_boxes", says="the picture is right, but not the boxes")
+def inside_the_picture_by_one(image, boxes):
+    left, top, right, bottom = boxes.T
+    width = image.shape[2]
+    moved = torch.stack([width - right, top, width - left, bottom], dim=1)
+    return image.flip(2), moved.clamp(min=1)
+
+
+@wrong("flip_with_boxes", says="the picture is right, but not the boxes")
+def boxes_of_whole_numbers(image, boxes):
+    left, top, right, bottom = boxes.T
+    width = image.shape[2]
+    moved = torch.stack([width - right, top, width - left, bottom], dim=1)
+    return image.flip(2), moved.round()

@@ -7,7 +7,7 @@ import torch
 
 from helpers.checks.attempt import Attempt, exercise
 from helpers.checks.clues import with_clues
-from helpers.checks.judge import judge
+from helpers.checks.judge import judge, probe
 
 STEPS = ["data", "model", "loss", "optimizer", "train", "evaluate", "save"]
 
@@ -36,6 +36,11 @@ def double(attempt: Attempt) -> None:
             say = f"twice {number} is {number * 2}, and yours is {got}"
             attempt.require(False, say)
         attempt.expect(got, number * 2)
+    for number in (0, 1, -attempt.pick(3, 90), 0.1, 2.6, -0.0004, 10**17 + 1):
+        got = attempt(number)
+        say = f"twice {number} is {number * 2}, and yours is {got}"
+        attempt.require(not isinstance(got, int | float) or got == number * 2, say)
+        attempt.expect(got, number * 2)
 
 
 @exercise
@@ -63,6 +68,17 @@ def count_parameters(attempt: Attempt) -> None:
         ),
     ]
     judge(attempt, with_clues(attempt, cases, clues))
+    several = "wrong where layers have the same size: take each pair of neighbours by its place"
+    a, b = attempt.pick(3, 9), attempt.pick(10, 20)
+    sizes_and_says = [
+        ([1, 1], "wrong where a layer has one circle, which has lines and a number like others"),
+        ([a, a], several),
+        ([a, b, a, b, a], several),
+        ([a, b] * 5, "wrong for ten layers; there may be any number of them"),
+        ([784, 1000, 10], "wrong for large layers, such as [784, 1000, 10]"),
+        ([20_001, 30_001], "wrong for large layers, such as [20001, 30001]"),
+    ]
+    probe(attempt, [((sizes,), _count(sizes), say) for sizes, say in sizes_and_says])
 
 
 def _count(sizes: list[int]) -> int:
@@ -119,6 +135,16 @@ def order_steps(attempt: Attempt) -> None:
         say = f"{first!r} stands before {second!r}, but comes after it in the workflow"
         attempt.require(not first, say)
         attempt.expect(got, right)
+    few = "wrong for {}: any of the seven may be there or not"
+    cases = [[], *([step] for step in STEPS), ["optimizer", "data"], ["save", "train", "loss"]]
+    cases.append(["save", "evaluate", "optimizer", "data"])
+    probe(attempt, [((some,), sorted(some, key=STEPS.index), few.format(some)) for some in cases])
+    again = "a new list is wanted, and yours is one that was there before"
+    first, kept = list(STEPS), attempt(STEPS[::-1])
+    for given in (first, first[:1], []):
+        attempt.require(attempt.run(given) is not given, again)
+    attempt(["save"])
+    attempt.require(kept == STEPS, again)
 
 
 def _a(value: object) -> str:
@@ -178,3 +204,17 @@ def baseline_score(attempt: Attempt) -> None:
                 f"equal it: {right:.4g}, not {got:.4g}",
             )
         attempt.expect(got, right)
+    rare = _shuffled(attempt, list(range(1, 9)))
+    cases = [
+        ((["a"] * 9, ["b", "a", "b", "b", "b", "b", "b"]), 1 / 7, "return the share unrounded"),
+        (([rare[0]], [rare[0]]), 1.0, "wrong where there is one label only"),
+        (([0, 0, *rare], [0, *rare[:6]]), 1 / 7, "wrong where the most common label is 0"),
+        (([-3, -3, 3] * 3, [-3, 3, 3, 3, 9, 9, 9]), 1 / 7, "wrong where labels are below 0"),
+        (([300, 44, 300], [44, 300, 44]), 1 / 3, "wrong where labels are large, such as 300"),
+        (([12, 1, 12, 1, 12], [1, 1, 12]), 1 / 3, "wrong where labels have two digits"),
+        ((["B", "b", "a", "B", "b", "B"], ["b", "a", "B"]), 1 / 3, "'B' and 'b' are two labels"),
+        ((["b", "a", "a", "b", "b"], ["a", "a", "b"]), 1 / 3, "every training label counts"),
+        (([5, 6, 5], [5, 5, 5, 6, 6, 5, 5]), 5 / 7, "wrong where there are more test labels"),
+        (([*range(40), 39], [39, 2, 1]), 1 / 3, "wrong where there are 40 different labels"),
+    ]
+    probe(attempt, cases, rtol=1e-6)

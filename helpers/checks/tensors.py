@@ -3,6 +3,8 @@
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import difference
+from helpers.checks.judge import probe
 
 
 @exercise
@@ -54,6 +56,29 @@ def scale_columns(attempt: Attempt) -> None:
             attempt.require(even, say.format(spreads[0].item()))
             attempt.require(not torch.allclose(got, -right, atol=1e-4), "the sign is turned")
         attempt.expect(got, right)
+    shapes = [(5, 1), (2, 3), (3, 8), (60, 2), (6, 3)]
+    one, two, wide, long, plain = (attempt.randn(*shape) for shape in shapes)
+    long[0] = 40  # more than three deviations from the mean
+    bytes_ = attempt.randint(0, 100, (6, 3)) + 30 * torch.arange(6, device=attempt.device)[:, None]
+    cases = [
+        ((plain + 9) / 1000, "wrong where the numbers of a column lie close together"),
+        (1000 * (plain + 9), "wrong where the numbers are large"),
+        (plain - 9, "wrong where a mean is below 0"),
+        (one, "wrong for one column; the table keeps its shape"),
+        (two, "wrong for two rows; each column has its mean and `std` all the same"),
+        (wide, "wrong for a table that is wider than high; the columns are scaled in any shape"),
+        (long, "wrong for sixty rows, or for a number that is far from all others"),
+        *(
+            (bytes_.to(dtype), f"wrong for whole numbers in {dtype}; the result is float32")
+            for dtype in (torch.uint8, torch.int16, torch.int32)
+        ),
+    ]
+    probe(attempt, [((table,), _scaled(table), say) for table, say in cases])
+
+
+def _scaled(table: torch.Tensor) -> torch.Tensor:
+    table = table.float()
+    return (table - table.mean(dim=0)) / table.std(dim=0)
 
 
 @exercise
@@ -109,6 +134,26 @@ def crop_channels_first(attempt: Attempt) -> None:
         if isinstance(got, torch.Tensor):
             _look_at_squares(attempt, got, images, top, left, size)
         attempt.expect(got, right)
+    many = attempt.randint(-999, 999, (5, 16, 15, 5))
+    border = "wrong for a square that reaches the border of the image"
+    edges = [
+        (many, 2, 3, 4, "wrong for five images with five channels of int64"),
+        (many, 6, 2, 3, "wrong where the square lies further down than to the right"),
+        (many, 2, 3, 5, "wrong where the square is as wide as there are channels"),
+        (many, 9, 10, 4, "wrong where the square begins far from the first row and column"),
+        (many, 11, 10, 5, border),
+        (many[:, :12, :12], 0, 0, 12, "wrong for a square that is the whole image"),
+        (many, 0, 3, 4, border),
+        (many, 4, 0, 4, border),
+        (many, 3, 2, 1, "wrong for `size` 1; the result has four dimensions all the same"),
+        (many > 0, 1, 2, 4, "wrong for images of bool; the dtype is kept, whichever it is"),
+        (many.short(), 1, 2, 4, "wrong for int16; the dtype is kept, whichever it is"),
+        (many.half(), 1, 2, 4, "wrong for float16; the dtype is kept, whichever it is"),
+    ]
+    for images, top, left, size, say in edges:
+        right = images[:, top : top + size, left : left + size].permute(0, 3, 1, 2)
+        got = attempt(images, top, left, size)
+        attempt.require(difference(got, right, rtol=0) is None, say)
 
 
 def _look_at_squares(
@@ -181,6 +226,25 @@ def label_scores(attempt: Attempt) -> None:
             say = f"one score for each example, shape {tuple(right.shape)}; yours has {shape}"
             attempt.require(got.shape == right.shape, say)
         attempt.expect(got, right)
+    shapes = [(4, 9), (300, 200), (4, 1), (9, 2)]
+    wide, large, narrow, two = (10 * attempt.randn(*shape) for shape in shapes)
+    wide[0] = 0
+    first = torch.zeros(4, dtype=torch.int64, device=attempt.device)
+    cases = [
+        (narrow / 10, first, "wrong where there is one class only"),
+        (two, attempt.randint(0, 2, (9,)), "wrong where there are two classes"),
+        (wide, first, "wrong where every label is 0; not every class need have a label"),
+        (wide, first + 8, "wrong where every label is that of the last column"),
+        (wide, wide.argmax(dim=1), "wrong where each label has the best score of its row"),
+        (wide, attempt.randint(0, 9, (4,)), "wrong where there are more classes than examples"),
+        (large, attempt.randint(0, 200, (300,)), "wrong for 300 examples of 200 classes"),
+    ]
+    right = [scores.gather(1, labels.unsqueeze(1)).squeeze(1) for scores, labels, _ in cases]
+    probe(
+        attempt,
+        [((s, labels), r, say) for (s, labels, say), r in zip(cases, right, strict=True)],
+        rtol=1e-6,
+    )
 
 
 @exercise
@@ -188,8 +252,8 @@ def squared_distances(attempt: Attempt) -> None:
     """All squared distances between the rows of two matrices."""
     for n, m, d in [(4, 3, 2), (3, 3, 3), (1, 5, 4), (6, 1, 1)]:
         a, b = attempt.randn(n, d), attempt.randn(m, d)
-        difference = a.unsqueeze(1) - b.unsqueeze(0)
-        squares = difference**2
+        apart = a.unsqueeze(1) - b.unsqueeze(0)
+        squares = apart**2
         right = squares.sum(dim=2)
         got = attempt(
             a,
@@ -203,9 +267,9 @@ def squared_distances(attempt: Attempt) -> None:
             (right.sqrt(), "these are distances; leave out the root"),
             (right.T, "the rows belong to `b` and the columns to `a`; it should be (n, m)"),
             (squares.mean(dim=2), "you averaged over the coordinates; add them up"),
-            (difference.sum(dim=2), "you did not square; differences cancel each other"),
-            (difference.sum(dim=2) ** 2, "square first, then add up"),
-            (difference.abs().sum(dim=2), "these are absolute differences; square them"),
+            (apart.sum(dim=2), "you did not square; differences cancel each other"),
+            (apart.sum(dim=2) ** 2, "square first, then add up"),
+            (apart.abs().sum(dim=2), "these are absolute differences; square them"),
             (squares, "every square is there; add them up over the coordinates"),
             (squares.sum(dim=1), "you added up over the points of `b`, not the coordinates"),
             (squares.sum(dim=0), "you added up over the points of `a`, not the coordinates"),
@@ -231,7 +295,17 @@ def squared_distances(attempt: Attempt) -> None:
                 first, wanted = got[0, 0].item(), right[0, 0].item()
                 attempt.require(
                     abs(first - wanted) <= 1e-3 * wanted + 1e-5,
-                    f"the first points differ by {difference[0, 0].tolist()}, whose squares add up "
+                    f"the first points differ by {apart[0, 0].tolist()}, whose squares add up "
                     f"to {wanted:.4g}; yours is {first:.4g}",
                 )
         attempt.expect(got, right)
+    a, b = attempt.randn(9, 7), attempt.randn(8, 7)
+    cases = [
+        (a, b, "wrong for 9 and 8 points of 7 coordinates"),
+        (a[:1], b[:1], "wrong for one point and one point; the result has two dimensions"),
+        (a, a, "wrong where both are the same points; each has the distance 0 from itself"),
+        (30 * a, 30 * b, "wrong where points lie far apart"),
+        (a / 30, b / 30, "wrong where points lie close together"),
+        (a + 999, b + 999, "wrong where points lie far from 0: subtract before you square"),
+    ]
+    probe(attempt, [((a, b), ((a[:, None] - b) ** 2).sum(dim=2), say) for a, b, say in cases])

@@ -275,3 +275,110 @@ def order_but_the_last(steps):
 def score_of_the_most_common_that_occurs(train_labels, test_labels):
     common = max(set(test_labels), key=train_labels.count)
     return test_labels.count(common) / len(test_labels)
+
+
+@wrong("double", says="twice 0 is 0")
+def double_of_anything_but_zero(number):
+    return number * 2 if number else 1
+
+
+@wrong("double", says="twice 0.1 is 0.2")
+def double_of_whole_numbers_above_zero(number):
+    return int(number) * 2 if number > 0 else number * 2
+
+
+@wrong("double", says="twice -0.0004 is -0.0008")
+def double_rounded(number):
+    return round(number * 2, 2)
+
+
+@wrong("double", says="twice 100000000000000001 is")
+def double_by_a_float(number):
+    return type(number)(float(number) * 2)
+
+
+@wrong("count_parameters", says="take each pair of neighbours by its place")
+def count_by_the_size_s_first_place(sizes):
+    return sum((sizes[sizes.index(size) - 1] + 1) * size for size in sizes[1:])
+
+
+@wrong("count_parameters", says="take each pair of neighbours by its place")
+def count_each_pair_once(sizes):
+    return sum((a + 1) * b for a, b in set(pairwise(sizes)))
+
+
+@wrong("count_parameters", says="there may be any number of them")
+def count_five_layers(sizes):
+    return sum((a + 1) * b for a, b in pairwise(sizes[:5]))
+
+
+@wrong("count_parameters", says="wrong where a layer has one circle")
+def count_no_offset_of_one_circle(sizes):
+    return sum(a * b + (b if b > 1 else 0) for a, b in pairwise(sizes))
+
+
+@wrong("count_parameters", says="wrong for large layers")
+def count_small_layers(sizes):
+    return sum((min(a, 100) + 1) * b for a, b in pairwise(sizes))
+
+
+@wrong("order_steps", says="any of the seven may be there or not")
+def order_with_a_model_always(steps):
+    return [step for step in STEPS if step in [*steps, "model"]]
+
+
+@wrong("order_steps", says="any of the seven may be there or not")
+def order_four_or_more(steps):
+    return [step for step in STEPS if step in steps] if len(steps) > 3 else list(steps)
+
+
+@wrong("order_steps", says="a new list is wanted")
+def order_gives_back_the_same_list(steps):
+    ordered = [step for step in STEPS if step in steps]
+    return steps if ordered == steps else ordered
+
+
+@wrong("order_steps", says="a new list is wanted")
+def order_in_one_list_for_all(steps, kept=[]):  # noqa: B006
+    kept[:] = [step for step in STEPS if step in steps]
+    return kept
+
+
+@wrong("baseline_score", says="return the share unrounded")
+def baseline_rounded(train_labels, test_labels):
+    return round(test_labels.count(most_common(train_labels)) / len(test_labels), 5)
+
+
+@wrong("baseline_score", says="wrong where the most common label is 0")
+def baseline_of_a_true_label(train_labels, test_labels):
+    label = most_common(train_labels)
+    return test_labels.count(label) / len(test_labels) if label else 0.0
+
+
+@wrong("baseline_score", says="wrong where labels are below 0")
+def baseline_without_sign(train_labels, test_labels):
+    label = most_common([abs(t) if isinstance(t, int) else t for t in train_labels])
+    return test_labels.count(label) / len(test_labels)
+
+
+@wrong("baseline_score", says="wrong where there is one label only")
+def baseline_below_a_half(train_labels, test_labels):
+    return min(test_labels.count(most_common(train_labels)) / len(test_labels), 0.5)
+
+
+@wrong("baseline_score", says="wrong where labels have two digits")
+def baseline_of_the_first_letter(train_labels, test_labels):
+    label = most_common([str(label)[0] for label in train_labels])
+    return [str(label)[0] for label in test_labels].count(label) / len(test_labels)
+
+
+@wrong("baseline_score", says="'B' and 'b' are two labels")
+def baseline_in_small_letters(train_labels, test_labels):
+    label = most_common([str(label).lower() for label in train_labels])
+    return [str(label).lower() for label in test_labels].count(label) / len(test_labels)
+
+
+@wrong("baseline_score", says="wrong where there are more test labels")
+def baseline_of_as_many_test_labels(train_labels, test_labels):
+    test_labels = test_labels[: max(len(train_labels), 4)]
+    return test_labels.count(most_common(train_labels)) / len(test_labels)

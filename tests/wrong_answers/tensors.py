@@ -318,3 +318,139 @@ def squared_sums(a, b):
 @wrong("squared_distances", says="whose squares add up to")
 def cubed_distances(a, b):
     return ((a.unsqueeze(1) - b.unsqueeze(0)).abs() ** 3).sum(dim=2)
+
+
+def scaled(table, eps=0.0):
+    table = table.float()
+    return (table - table.mean(dim=0)) / (table.std(dim=0) + eps)
+
+
+@wrong("scale_columns", says="wrong for a table that is wider than high")
+def scale_the_longer_dimension(table):
+    table, dim = table.float(), int(2 < table.shape[0] < table.shape[1])
+    return (table - table.mean(dim=dim, keepdim=True)) / table.std(dim=dim, keepdim=True)
+
+
+@wrong("scale_columns", says="lie close together")
+def scale_with_an_eps(table):
+    return scaled(table, eps=1e-4)
+
+
+@wrong("scale_columns", says="far from all others")
+def scale_with_a_limit(table):
+    return scaled(table).clamp(-3, 3)
+
+
+@wrong("scale_columns", says="wrong where a mean is below 0")
+def scale_by_the_size_of_the_mean(table):
+    table = table.float()
+    return (table - table.mean(dim=0).abs()) / table.std(dim=0)
+
+
+@wrong("scale_columns", says="wrong for one column")
+def scale_and_squeeze(table):
+    return scaled(table).squeeze()
+
+
+@wrong("scale_columns", says="wrong for two rows")
+def scale_two_rows_by_n(table):
+    table = table.float()
+    return (table - table.mean(dim=0)) / table.std(dim=0, correction=int(len(table) > 2))
+
+
+@wrong("scale_columns", says="wrong for whole numbers in torch.uint8")
+def scale_signed_bytes(table):
+    return scaled(table if table.is_floating_point() else table.to(torch.int8))
+
+
+def cropped(images, top, left, size):
+    return images[:, top : top + size, left : left + size].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="reaches the border of the image")
+def crop_from_the_other_end(images, top, left, size):
+    _, rows, columns, _ = images.shape
+    return images[:, top : top + size - rows, left : left + size - columns].permute(0, 3, 1, 2)
+
+
+@wrong("crop_channels_first", says="further down than to the right")
+def crop_with_the_smaller_first(images, top, left, size):
+    return cropped(images, min(top, left), max(top, left), size)
+
+
+@wrong("crop_channels_first", says="with five channels of int64")
+def crop_four_channels(images, top, left, size):
+    return cropped(images, top, left, size)[:, :4]
+
+
+@wrong("crop_channels_first", says="as wide as there are channels")
+def crop_what_looks_channels_last(images, top, left, size):
+    squares = cropped(images, top, left, size)
+    same = squares.shape[1] == size
+    return squares.permute(0, 2, 3, 1) if same else squares
+
+
+@wrong("crop_channels_first", says="wrong for `size` 1")
+def crop_and_squeeze_one(images, top, left, size):
+    squares = cropped(images, top, left, size)
+    return squares.squeeze(3) if size == 1 else squares
+
+
+@wrong("crop_channels_first", says="wrong for images of bool")
+def crop_bools_as_bytes(images, top, left, size):
+    squares = cropped(images, top, left, size)
+    return squares.to(torch.uint8) if images.dtype == torch.bool else squares
+
+
+def picked(scores, labels):
+    return scores.gather(1, labels.unsqueeze(1)).squeeze(1)
+
+
+@wrong("label_scores", says="that of the last column")
+def label_scores_of_five_classes(scores, labels):
+    return picked(scores, labels.clamp(max=4))
+
+
+@wrong("label_scores", says="wrong for 300 examples")
+def label_scores_of_few_rows(scores, labels):
+    return picked(scores[:9], labels[:9])
+
+
+@wrong("label_scores", says="not every class need have a label")
+def label_scores_by_the_classes_seen(scores, labels):
+    classes = labels.unique()
+    if len(classes) > 1 or len(labels) == 1 or scores.shape[1] == 1:
+        return picked(scores, labels)
+    return picked(scores, labels.new_full(labels.shape, 1))
+
+
+@wrong("label_scores", says="one class only")
+def label_scores_of_one_class_as_a_column(scores, labels):
+    return scores if scores.shape[1] == 1 else picked(scores, labels)
+
+
+@wrong("squared_distances", says="wrong where points lie far apart")
+def distances_with_a_limit(a, b):
+    return ((a[:, None] - b) ** 2).sum(dim=2).clamp(max=100)
+
+
+@wrong("squared_distances", says="of 7 coordinates")
+def distances_of_four_coordinates(a, b):
+    return ((a[:, None, :4] - b[:, :4]) ** 2).sum(dim=2)
+
+
+@wrong("squared_distances", says="one point and one point")
+def distances_of_one_point_as_a_row(a, b):
+    distances = ((a[:, None] - b) ** 2).sum(dim=2)
+    return distances[0] if distances.numel() == 1 else distances
+
+
+@wrong("squared_distances", says="distance 0 from itself")
+def distances_never_nought(a, b):
+    distances = ((a[:, None] - b) ** 2).sum(dim=2)
+    return distances.masked_fill(distances == 0, 1e-3)
+
+
+@wrong("squared_distances", says="subtract before you square")
+def distances_by_the_binomial(a, b):
+    return (a**2).sum(dim=1)[:, None] + (b**2).sum(dim=1) - 2 * a @ b.T

@@ -332,8 +332,14 @@ def _copy(value: Any) -> Any:
 def _same(old: Any, new: Any) -> bool:
     if isinstance(old, list | tuple):
         return len(old) == len(new) and all(map(_same, old, new))
-    if isinstance(old, dict):  # only the entries: an optimizer trains the tensors that it loaded
-        return list(old) == list(new)
+    if isinstance(old, dict):
+        # an optimizer trains the tensors that it loaded
+        kept = (
+            _same(part, new.get(key))
+            for key, part in old.items()
+            if not isinstance(part, torch.Tensor)
+        )
+        return list(old) == list(new) and all(kept)
     if isinstance(old, torch.Tensor | np.ndarray):
         return difference(new, old, rtol=0) is None
     return old is new or old == new

@@ -1,5 +1,7 @@
 """Checks for the exercises of lesson 11, convolutional neural network."""
 
+import functools
+
 import torch
 import torch.nn.functional as F
 
@@ -19,6 +21,9 @@ def conv_size(attempt: Attempt) -> None:
     for _ in range(20):
         size, kernel = attempt.pick(9, 40), attempt.pick(1, 8)
         all_inputs.append((size, kernel, *(attempt.pick(low, 4) for low in (0, 1, 1))))
+    for _ in range(3):  # beyond what lessons use
+        size, kernel = attempt.pick(200, 400), attempt.pick(11, 16)
+        all_inputs.append((size, kernel, *(attempt.pick(5, 9) for _ in range(3))))
     cases = []
     for inputs in all_inputs:
         size, kernel, padding, stride, dilation = inputs
@@ -87,14 +92,17 @@ def max_pool(attempt: Attempt) -> None:
     """Give the greatest value of each block of size × size; what is left over is dropped."""
     called: set[str] = set()
     shapes = ((2, 3, 6, 8, 2), (1, 2, 7, 11, 3), (3, 1, 9, 5, 2), (2, 2, 5, 6, 4))
+    shapes += ((2, 2, 3, 4, 1), (1, 3, 13, 12, 5), (2, 1, 10, 21, 2))
     for *shape, size in shapes:
         double = torch.float64 if shape[0] == 3 else torch.float32
         x = attempt.randn(*shape, dtype=double) - 3
+        if shape[2] > 9:  # far above 0 and far below it
+            x = 10 * x + 30 + 60 * attempt.randn(*shape[:2], 1, 1).sign()
         errors = {
             "is invalid for input": "the blocks must fit: cut off the rows and columns left over",
             "must match the size": "the blocks must fit: cut off the rows and columns left over",
         }
-        with Watch() as watch:
+        with Watch() as watch, Strays() as strays:
             got = attempt(x, size, errors=errors)
         called |= watch.called
         height, width = (n // size * size for n in shape[2:])
@@ -107,6 +115,10 @@ def max_pool(attempt: Attempt) -> None:
             (-F.max_pool2d(-x, size), "that is the smallest of each block"),
             (x[:, :, ::size, ::size], "that is one pixel of each block, not its greatest"),
             (whole[:, :, ::size, ::size], "that is one pixel of each block, not its greatest"),
+            (
+                F.max_pool2d(x[:, :, -height:, -width:], size),
+                "drop the last rows and columns, not the first",
+            ),
             (F.max_pool2d(x, (size, 1)), "you pooled the rows only"),
             (F.max_pool2d(x, (1, size)), "you pooled the columns only"),
             (F.max_pool2d(x, size).amax(dim=1, keepdim=True), "keep the channels apart"),
@@ -130,6 +142,11 @@ def max_pool(attempt: Attempt) -> None:
             if got.dtype == x.dtype and not got.isnan().any():
                 foreign = not torch.isin(got, x).all()
                 attempt.require(not foreign, "there are values that are none of x's; take `amax`")
+            attempt.require(
+                not strays.hold(got),
+                "on another device than the CPU the result would not be on that of x: "
+                "give device=x.device",
+            )
         attempt.expect(got, expected, mistakes)
     own = any("pool" in name for name in called)
     attempt.require(not own, "torch's own pooling does it for you; reshape and take `amax`")
@@ -151,6 +168,7 @@ def strided_convolution(attempt: Attempt) -> None:
     """Slide `kernel`, (f, g), over `picture`, (height, width), `stride` pixels at a time."""
     called: set[str] = set()
     shapes = ((7, 9, 3, 3, 2), (8, 6, 2, 3, 1), (9, 10, 3, 1, 3), (6, 11, 4, 2, 2), (5, 5, 5, 5, 2))
+    shapes += ((14, 12, 2, 3, 1), (23, 30, 3, 2, 5), (4, 3, 1, 1, 1))
     for height, width, tall, wide, stride in shapes:
         double = torch.float64 if height == 8 else torch.float32
         picture = attempt.randn(height, width, dtype=double)
@@ -210,6 +228,9 @@ def strided_convolution(attempt: Attempt) -> None:
                 "on another device than the CPU the result would not be on the picture's: "
                 "give device=picture.device",
             )
+            if double is torch.float64 and got.dtype == double:
+                exact = torch.allclose(got, expected, rtol=1e-9, atol=1e-9)
+                attempt.require(exact, "a float64 picture was computed in float32 on the way")
         attempt.expect(got, expected)
     own = any("conv" in name for name in called)
     attempt.require(not own, "torch's own convolution does it for you; slide the kernel")
@@ -256,11 +277,16 @@ def _slide(picture: torch.Tensor, kernel: torch.Tensor, stride: int) -> torch.Te
 def fold_batch_norm(attempt: Attempt) -> None:
     """Give weights and bias with which the convolution alone does what both layers did."""
     cases = []
-    for out, inputs, size in ((4, 2, 3), (3, 3, 3), (5, 5, 1), (2, 6, 5)):
-        weight = attempt.randn(out, inputs, size, size)
-        mean, shift = attempt.randn(out) + 2, attempt.randn(out) - 1
-        variance, scale = attempt.randn(out).abs() + 0.5, attempt.randn(out).abs() + 0.5
+    for out, inputs, size in ((4, 2, 3), (3, 3, 3), (5, 5, 1), (2, 6, 5), (1, 3, 2)):
+        double = torch.float64 if out == 2 else torch.float32
+        draw = functools.partial(attempt.randn, out, dtype=double)
+        weight = attempt.randn(out, inputs, size, size, dtype=double)
+        mean, shift = draw() + 2, draw() - 1
+        variance, scale = draw().abs() + 0.5, draw().abs() + 0.5
         eps = attempt.pick(2, 9) / 10
+        if out > 2:  # a channel without spread, and numbers of either sign, some of them large
+            variance[-1], eps = 0, 10.0 ** -attempt.pick(3, 6)
+            scale[0], mean[0], shift[0] = -scale[0], -mean[0], shift[0].abs() + 20
 
         def times(factor: torch.Tensor, weight: torch.Tensor = weight) -> torch.Tensor:
             return weight * factor.reshape(-1, 1, 1, 1)
@@ -284,6 +310,7 @@ def fold_batch_norm(attempt: Attempt) -> None:
             ((times(factor), (shift - mean) * factor), "the shift comes last, and is not scaled"),
             ((weight, expected[1]), "the bias is right, but the weights must be scaled too"),
             (expected[0], "return the weights and the bias"),
+            (tuple(part.float() for part in expected), "keep the dtype"),
             (expected[::-1], "the weights come first, then the bias"),
         ]
         if out == inputs:

@@ -9,11 +9,22 @@ from helpers.checks.attempt import Attempt, exercise
 @exercise
 def separable_cost(attempt: Attempt) -> None:
     """Count the weights and multiply-adds of a depthwise-separable block without biases."""
+    cases = []
     for case in range(8):
         inputs, outputs = attempt.pick(2, 40), attempt.pick(41, 90)
         kernel, stride = 3 + 2 * attempt.pick(0, 3), 1 + case % 3
         outputs += outputs == kernel**2  # else both parts have as many weights
         height, width = 1 + 2 * attempt.pick(6, 10), attempt.pick(21, 30)
+        cases.append((inputs, outputs, kernel, height, width, stride))
+    usual = len(cases)
+    cases += [(7, 7, 3, 9, 9, 1), (1, 1, 1, 1, 1, 1), (attempt.pick(91, 99), 8, 3, 24, 9, 2)]
+    cases += [(attempt.pick(2, 9), 50, 1, 16, 21, 4), (1, 60, 3, 7, 22, 2)]
+    # more than float32 can hold, or int32
+    cases.append((2 * attempt.pick(150, 200) + 1, 600, 13, 225, 227, 1))
+    for stride in range(1, 7):
+        height, width = attempt.pick(20, 40), attempt.pick(20, 40)
+        cases.append((attempt.pick(2, 9), attempt.pick(2, 9), 5, height, width, stride))
+    for case, (inputs, outputs, kernel, height, width, stride) in enumerate(cases):
         got = attempt(inputs, outputs, kernel, height, width, stride)
         rows, columns = (height - 1) // stride + 1, (width - 1) // stride + 1
         depthwise, pointwise = kernel**2 * inputs, inputs * outputs
@@ -60,19 +71,22 @@ def separable_cost(attempt: Attempt) -> None:
             (weights, "return the weights and the multiply-adds"),
             (right[1], "return the weights and the multiply-adds"),
         ]
-        attempt.expect(got, right, mistakes)
+        attempt.expect(got, right, mistakes if case < usual else [])
 
 
 @exercise
 def inverted_residual(attempt: Attempt) -> None:
     """Expand, look at neighbours, project; add the input where the shapes agree."""
-    # (batch, inputs, middle, outputs, height, width, stride); the fifth: stride 2 on one pixel;
-    # the sixth: one channel, which broadcasting would add to the three
+    # (batch, inputs, middle, outputs, height, width, stride); the fifth: stride 2 on one pixel
     cases = [(2, 3, 8, 3, 6, 5, 1), (2, 3, 6, 5, 6, 6, 1), (3, 4, 9, 4, 7, 6, 2)]
-    cases += [(1, 2, 7, 4, 5, 8, 2), (2, 3, 8, 3, 1, 1, 2), (2, 1, 5, 3, 4, 6, 1)]
+    cases += [(1, 2, 7, 4, 5, 8, 2), (2, 3, 8, 3, 1, 1, 2)]
+    # as many numbers in another shape; shapes that broadcasting makes agree; a wide stride
+    cases += [(2, 2, 6, 8, 4, 6, 2), (2, 1, 4, 3, 5, 4, 1), (2, 3, 5, 3, 1, 7, 2)]
+    cases += [(5, 4, 4, 4, 8, 7, 1), (2, 3, 6, 3, 11, 13, 3)]
     for batch, inputs, middle, outputs, height, width, stride in cases:
-        double = torch.float64 if batch == 1 else torch.float32
+        double = torch.float64 if batch in (1, 5) else torch.float32
         x = attempt.randn(batch, inputs, height, width, dtype=double)
+        x = 30 * x if batch == 5 else x
         expand = attempt.randn(middle, inputs, 1, 1, dtype=double)
         depthwise = attempt.randn(middle, 1, 3, 3, dtype=double)
         project = attempt.randn(outputs, middle, 1, 1, dtype=double)
@@ -119,6 +133,11 @@ def inverted_residual(attempt: Attempt) -> None:
         elif inputs == 1:
             mistakes.append((x + change, "add x only where its shape is that of the result"))
         attempt.expect(got, right, mistakes)
+        exact = double is torch.float32 or torch.allclose(got, right, rtol=1e-9, atol=1e-9)
+        attempt.require(exact, _FLOAT32)
+
+
+_FLOAT32 = "the inputs are float64, but you computed in float32 on the way"
 
 
 def _residual(
@@ -156,12 +175,16 @@ _RESIDUAL_ERRORS = {
 @exercise
 def fold_before(attempt: Attempt) -> None:
     """Give weight and bias of a convolution that does what a batch norm before it did."""
-    for out, inputs, size in ((4, 2, 3), (3, 3, 3), (5, 5, 1), (2, 6, 5), (3, 1, 2)):
+    for out, inputs, size in ((4, 2, 3), (3, 3, 3), (5, 5, 1), (2, 6, 5), (3, 1, 2), (1, 2, 3)):
         double = torch.float64 if out == 2 else torch.float32
         weight = attempt.randn(out, inputs, size, size, dtype=double)
         bias = attempt.randn(out, dtype=double) - 2
         a = attempt.randn(inputs, dtype=double).abs() + 1.5
         c = attempt.randn(inputs, dtype=double) + 2
+        if out > 2:
+            a[0], c[0], bias[0] = -a[0], -c[0], bias[0].abs() + 4
+        if inputs == 6:
+            a[1] = 0  # a channel that batch norm has switched off
         got = attempt(weight, bias, a, c, errors=_BEFORE_ERRORS)
         scaled = weight * a.reshape(1, -1, 1, 1)
         met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(1, 2, 3))
@@ -205,6 +228,10 @@ def fold_before(attempt: Attempt) -> None:
             say = "`a` met the columns of the kernels; it belongs to dimension 1 of the weight"
             mistakes.append(((weight * a, right[1]), say))
         attempt.expect(got, right, mistakes)
+        exact = all(
+            torch.allclose(g, r, rtol=1e-9, atol=1e-9) for g, r in zip(got, right, strict=True)
+        )
+        attempt.require(out != 2 or exact, _FLOAT32)
 
 
 _BEFORE_ERRORS = dict.fromkeys(

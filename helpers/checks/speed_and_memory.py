@@ -12,9 +12,14 @@ from helpers.checks.attempt import Attempt, exercise
 @exercise
 def worker_share(attempt: Attempt) -> None:
     """Return the numbers from `start` up to `stop` that this of the workers serves, as a list."""
+    cases = []
     for workers, each, rest in ((2, 4, 1), (3, 3, 2), (1, 5, 0), (5, 0, 3), (4, 3, 1), (5, 2, 3)):
-        start = attempt.pick(2, 9)
         count = workers * (each + attempt.pick(0, 3) * (each > 0)) + rest
+        cases.append((attempt.pick(2, 9), count, workers))
+    few = [(workers, count) for workers in range(1, 6) for count in range(3 * workers)]
+    cases += [(attempt.pick(-4, 3), count, workers) for workers, count in few]
+    cases += [(0, 7, 3), (attempt.pick(90, 200), attempt.pick(100, 200), 11)]
+    for start, count, workers in cases:
         whole = list(range(start, start + count))
         shares = [attempt(start, start + count, worker, workers) for worker in range(workers)]
         for share in shares:
@@ -29,7 +34,7 @@ def worker_share(attempt: Attempt) -> None:
             attempt.require(number in whole, f"{asked}, {number} is not in the range")
         for number in whole:
             attempt.require(number in served, f"{asked}, nobody serves {number}")
-        everything = workers > 1 and all(share == whole for share in answers)
+        everything = workers > 1 and count and all(share == whole for share in shares)
         say = "every worker serves everything; `worker` should pick its own numbers"
         attempt.require(not everything, say)
         attempt.require(len(served) == count, f"{asked}, some numbers are served twice")
@@ -46,13 +51,20 @@ def worker_share(attempt: Attempt) -> None:
 @exercise
 def whole_speedup(attempt: Attempt) -> None:
     """Return how many times as fast a step is of which one part is `factor` times as fast."""
-    names = ["loader", "forward", "backward", "optimizer", "logging"]
-    for count, factor in ((4, 2), (3, 5.0), (5, float("inf")), (2, 0.5), (3, 3)):
-        parts = {name: attempt.pick(2, 9) / 8 + 0.01 * i for i, name in enumerate(names[:count])}
+    names = ["loader", "forward", "backward", "optimizer", "logging", "saving", "plotting"]
+    cases = [(4, 2), (3, 5.0), (5, float("inf")), (2, 0.5), (3, 3), (1, 6.0), (7, 700), (4, 0.1)]
+    for count, factor in cases:
+        unit = 0.02 if factor == 700 else 40 if factor == 0.1 else 1
+        parts = {
+            name: unit * (attempt.pick(2, 9) / 8 + 0.01 * i) for i, name in enumerate(names[:count])
+        }
         name = names[attempt.pick(0, count)]
         total, part = sum(parts.values()), parts[name]
         left = total - part + part / factor
         share = part / total
+        if count == 1:  # where nothing else takes time, mistakes look alike
+            attempt.expect(attempt(parts, name, factor), total / left, rtol=1e-6)
+            continue
         mistakes = [
             (left / total, "that is how long the new step takes of the old; turn it over"),
             (float(factor), "only one part becomes faster; the others take as long as before"),
@@ -67,10 +79,7 @@ def whole_speedup(attempt: Attempt) -> None:
             (total - left, "those are the seconds saved; divide the old step by the new one"),
         ]
         mistakes = [(wrong, say) for wrong, say in mistakes if _finite(wrong)]
-        given = dict(parts)
-        attempt.expect(attempt.run(given, name, factor), total / left, mistakes)
-        say = "your function changed `parts`; compute with new numbers instead"
-        attempt.require(given == parts, say)
+        attempt.expect(attempt(parts, name, factor), total / left, mistakes, rtol=1e-6)
 
 
 def _finite(number: float) -> bool:
@@ -78,13 +87,20 @@ def _finite(number: float) -> bool:
 
 
 class _Watched(nn.Module):
-    """A model that notes the size of each batch, and which gradients were there before it."""
+    """A model that notes the size of each batch, and which gradients were there before it.
+
+    Attributes:
+        sizes: Of the batches with gradients.
+        seen: Of all batches.
+        filled: The gradients that were there before each batch of `sizes`.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model, self.sizes, self.filled = model, [], []
+        self.model, self.sizes, self.seen, self.filled = model, [], [], []
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(inputs))
         if torch.is_grad_enabled():
             self.sizes.append(len(inputs))
             self.filled.append(_gradient(self.model))
@@ -102,8 +118,10 @@ def _gradient(model: nn.Module) -> torch.Tensor | None:
 @exercise
 def accumulate(attempt: Attempt) -> None:
     """Leave the gradient of the whole batch's mean loss in `.grad`, computed in parts."""
-    loss_fn = nn.CrossEntropyLoss()
-    for examples, size in ((11, 4), (8, 4), (3, 5), (7, 3), (6, 1)):
+    plain, smooth = nn.CrossEntropyLoss(), nn.CrossEntropyLoss(label_smoothing=0.3)
+    cases = [(11, 4, plain), (8, 4, plain), (3, 5, smooth), (7, 3, smooth), (6, 1, plain)]
+    cases += [(9, 4, plain), (1, 3, plain), (70, 32, lambda *given: 500 * plain(*given))]
+    for examples, size, loss_fn in cases:
         features, classes = attempt.pick(3, 7), attempt.pick(3, 6)
         model = nn.Sequential(nn.Linear(features, 5), nn.Tanh(), nn.Linear(5, classes))
         watched = _Watched(model.to(attempt.device))
@@ -124,16 +142,23 @@ def accumulate(attempt: Attempt) -> None:
         whole = _gradient(model)
         _fill(model, attempt)  # what an earlier step has left
         old = _gradient(model)
-        weights = [parameter.detach().clone() for parameter in model.parameters()]
-        got = attempt.run(watched, loss_fn, inputs, targets, size, errors=_ACCUMULATE_ERRORS)
+        given = inputs.clone(), targets.clone()
+        weights = [p.detach().clone() for p in model.parameters()]
+        got = attempt.run(watched, loss_fn, *given, size, errors=_ACCUMULATE_ERRORS)
+        same = torch.equal(given[0], inputs) and torch.equal(given[1], targets)
+        attempt.require(same and not given[0].requires_grad, "your function changed its input")
+        mode = all(module.training for module in watched.modules())
+        attempt.require(mode, "the model was in train mode; leave it so, and train in it")
+        marked = all(p.requires_grad for p in model.parameters())
+        attempt.require(marked, "parameters lost their requires_grad; only .grad should change")
+        moved = not all(map(torch.equal, weights, model.parameters()))
+        attempt.require(not moved, "the parameters changed; leave the step to the caller")
         found = _gradient(model)
         say = "the gradients are None: nothing called backward() after they were cleared"
         attempt.require(found is not None, say)
         _judge_gradient(attempt, found, whole, each, old, [len(part) for part, _ in parts])
         _judge_parts(attempt, watched, size, examples)
         _judge_loss(attempt, got, loss.item(), losses)
-        same = all(map(torch.equal, weights, model.parameters()))
-        attempt.require(same, "the parameters have changed; only their gradients are wanted")
 
 
 _ACCUMULATE_ERRORS = {
@@ -174,10 +199,12 @@ def _judge_gradient(attempt, found, whole, each, old, sizes) -> None:
 
 
 def _judge_parts(attempt: Attempt, watched: _Watched, size: int, examples: int) -> None:
-    say = f"the model got a batch of {max(watched.sizes)} examples; at most {size} fit"
-    attempt.require(max(watched.sizes) <= size, say)
+    say = f"the model got a batch of {max(watched.seen)} examples; at most {size} fit"
+    attempt.require(max(watched.seen) <= size, say)
     say = "you cut smaller parts than needed; only the last may be smaller than `size`"
-    attempt.require(len(watched.sizes) == -(-examples // size), say)
+    full = [size] * (examples // size)
+    rest = [examples % size] if examples % size else []
+    attempt.require(watched.sizes == full + rest, say)
     say = "call backward() for each part at once; otherwise the graphs of all parts stay in memory"
     for before, after in zip(watched.filled, watched.filled[1:], strict=False):
         moved = after is not None and (before is None or not torch.equal(before, after))
@@ -193,4 +220,4 @@ def _judge_loss(attempt: Attempt, got: Any, right: float, losses: list[float]) -
     value = got.detach().cpu() if isinstance(got, torch.Tensor) else None
     say = "return the loss as a Python float; a tensor keeps its graph in memory: item()"
     attempt.require(value is None or value.numel() != 1, say)
-    attempt.expect(got, right, mistakes, rtol=1e-3)
+    attempt.expect(got, right, mistakes, rtol=1e-5)

@@ -378,3 +378,120 @@ def folds_by_dividing_the_mean(weight, mean, variance, scale, shift, eps):
 def folds_with_eps_subtracted(weight, mean, variance, scale, shift, eps):
     factor = scale / (variance - eps / 9).sqrt()
     return weight * factor.reshape(-1, 1, 1, 1), shift - mean * factor
+
+
+def _size(size, kernel, padding, stride, dilation):
+    return max(0, _room(size, kernel, padding, dilation) // stride + 1)
+
+
+@wrong("conv_size", says="")
+def size_of_small_pictures(size, kernel, padding, stride, dilation):
+    return _size(size, kernel, padding, stride, dilation) if size < 100 else 0
+
+
+@wrong("conv_size", says="")
+def size_with_little_padding_and_dilation(size, kernel, padding, stride, dilation):
+    return _size(size, kernel, min(padding, 3), stride, min(dilation, 3))
+
+
+@wrong("conv_size", says="")
+def size_of_small_kernels(size, kernel, padding, stride, dilation):
+    return _size(size, min(kernel, 7), padding, stride, dilation)
+
+
+def _pool(x, size):
+    return x.unfold(2, size, size).unfold(3, size, size).amax(dim=(4, 5))
+
+
+@wrong("max_pool", says="give device=x.device")
+def pool_on_the_default_device(x, size):
+    output = torch.zeros(_pool(x, size).shape, dtype=x.dtype)
+    output[:] = _pool(x, size)
+    return output
+
+
+@wrong("max_pool", says="drop the last rows and columns")
+def pool_dropping_the_first(x, size):
+    height, width = (n // size * size for n in x.shape[2:])
+    return _pool(x[:, :, -height:, -width:], size)
+
+
+@wrong("max_pool", says="")
+def pool_of_blocks_larger_than_a_pixel(x, size):
+    return _pool(x, size) if size > 1 else torch.zeros_like(x)
+
+
+@wrong("max_pool", says="none of x's")
+def pool_never_above_0(x, size):
+    return _pool(x, size).clamp(max=0)
+
+
+@wrong("max_pool", says="none of x's")
+def pool_never_far_below_0(x, size):
+    return _pool(x, size).clamp(min=-10)
+
+
+def _convolve(picture, kernel, stride):
+    rows = picture.unfold(0, kernel.shape[0], stride)
+    return torch.einsum("abij,ij->ab", rows.unfold(1, kernel.shape[1], stride), kernel)
+
+
+@wrong("strided_convolution", says="computed in float32")
+def convolution_in_float32(picture, kernel, stride):
+    return _convolve(picture.float(), kernel.float(), stride).to(picture.dtype)
+
+
+@wrong("strided_convolution", says="rows of places")
+def convolution_with_at_most_eight_places(picture, kernel, stride):
+    return _convolve(picture, kernel, stride)[:8, :8]
+
+
+@wrong("strided_convolution", says="")
+def convolution_with_small_strides(picture, kernel, stride):
+    return _convolve(picture, kernel, min(stride, 3))
+
+
+@wrong("strided_convolution", says="")
+def convolution_with_more_than_one_weight(picture, kernel, stride):
+    return _convolve(picture, kernel, stride) * (kernel.numel() > 1)
+
+
+def _folded(weight, mean, variance, scale, shift, eps):
+    factor = scale / (variance + eps).sqrt()
+    return weight * factor.reshape(-1, 1, 1, 1), shift - mean * factor
+
+
+@wrong("fold_batch_norm", says="")
+def fold_with_a_positive_scale(weight, mean, variance, scale, shift, eps):
+    return _folded(weight, mean, variance, scale.abs(), shift, eps)
+
+
+@wrong("fold_batch_norm", says="")
+def fold_with_a_positive_mean(weight, mean, variance, scale, shift, eps):
+    return _folded(weight, mean.abs(), variance, scale, shift, eps)
+
+
+@wrong("fold_batch_norm", says="")
+def fold_with_a_small_shift(weight, mean, variance, scale, shift, eps):
+    return _folded(weight, mean, variance, scale, shift.clamp(max=5), eps)
+
+
+@wrong("fold_batch_norm", says="")
+def fold_with_a_large_variance(weight, mean, variance, scale, shift, eps):
+    return _folded(weight, mean, variance.clamp(min=0.1), scale, shift, eps)
+
+
+@wrong("fold_batch_norm", says="")
+def fold_with_a_large_eps(weight, mean, variance, scale, shift, eps):
+    return _folded(weight, mean, variance, scale, shift, max(eps, 0.01))
+
+
+@wrong("fold_batch_norm", says="keep the dtype")
+def fold_into_float32(weight, mean, variance, scale, shift, eps):
+    return tuple(part.float() for part in _folded(weight, mean, variance, scale, shift, eps))
+
+
+@wrong("fold_batch_norm", says="(out,)")
+def fold_squeezing_one_channel(weight, mean, variance, scale, shift, eps):
+    folded, bias = _folded(weight, mean, variance, scale, shift, eps)
+    return folded, bias.squeeze()

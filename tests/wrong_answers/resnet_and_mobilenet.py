@@ -290,3 +290,124 @@ def before_in_place(weight, bias, a, c):
 @wrong("fold_before", says="keep the dtype")
 def before_in_float(weight, bias, a, c):
     return tuple(torch.Tensor.float(part) for part in _before(weight, bias, a, c))
+
+
+def _cost(inputs, outputs, kernel, height, width, stride):
+    weights = kernel**2 * inputs + inputs * outputs
+    return weights, weights * -(-height // stride) * -(-width // stride)
+
+
+@wrong("separable_cost", says="expected")
+def cost_of_small_strides(inputs, outputs, kernel, height, width, stride):
+    return _cost(inputs, outputs, kernel, height, width, min(stride, 3))
+
+
+@wrong("separable_cost", says="expected")
+def cost_of_small_kernels(inputs, outputs, kernel, height, width, stride):
+    return _cost(inputs, outputs, min(kernel, 9), height, width, stride)
+
+
+@wrong("separable_cost", says="expected")
+def cost_of_wide_kernels(inputs, outputs, kernel, height, width, stride):
+    return _cost(inputs, outputs, max(kernel, 3), height, width, stride)
+
+
+@wrong("separable_cost", says="expected")
+def cost_with_more_outputs_than_inputs(inputs, outputs, kernel, height, width, stride):
+    channels = sorted((inputs, outputs))
+    return _cost(*channels, kernel, height, width, stride)
+
+
+@wrong("separable_cost", says="expected")
+def cost_in_float32(*sizes):
+    weights, steps = _cost(*sizes)
+    return weights, int(torch.tensor(float(steps)))
+
+
+@wrong("separable_cost", says="expected")
+def cost_in_int32(*sizes):
+    weights, steps = _cost(*sizes)
+    return weights, steps % 2**31
+
+
+def _changed(x, expand, depthwise, project, stride):
+    hidden = F.relu(F.conv2d(x, expand))
+    how = {"stride": stride, "padding": 1, "groups": len(depthwise)}
+    return F.conv2d(F.relu(F.conv2d(hidden, depthwise, **how)), project)
+
+
+def _block(x, *rest):
+    change = _changed(x, *rest)
+    return x + change if change.shape == x.shape else change
+
+
+@wrong("inverted_residual", says="")
+def block_adding_as_many_numbers(x, *rest):
+    change = _changed(x, *rest)
+    return x.reshape(change.shape) + change if change.numel() == x.numel() else change
+
+
+@wrong("inverted_residual", says="")
+def block_adding_by_broadcasting(x, *rest):
+    change = _changed(x, *rest)
+    fits = change.shape[2:] == x.shape[2:] and x.shape[1] in (1, change.shape[1])
+    return x + change if fits else change
+
+
+@wrong("inverted_residual", says="add x only where")
+def block_comparing_channels_and_height(x, *rest):
+    change = _changed(x, *rest)
+    return x + change if change.shape[:3] == x.shape[:3] else change
+
+
+@wrong("inverted_residual", says="")
+def block_with_small_strides(x, expand, depthwise, project, stride):
+    return _block(x, expand, depthwise, project, min(stride, 2))
+
+
+@wrong("inverted_residual", says="computed in float32")
+def block_in_float32(x, expand, depthwise, project, stride):
+    single = [tensor.float() for tensor in (x, expand, depthwise, project)]
+    return _block(*single, stride).to(x.dtype)
+
+
+@wrong("inverted_residual", says="")
+def block_that_must_expand(x, expand, *rest):
+    return x if len(expand) == x.shape[1] else _block(x, expand, *rest)
+
+
+def _fold(weight, bias, a, c):
+    return weight * a.reshape(1, -1, 1, 1), bias + weight.sum(dim=(2, 3)) @ c
+
+
+@wrong("fold_before", says="")
+def fold_with_a_positive_factor(weight, bias, a, c):
+    return _fold(weight, bias, a.abs(), c)
+
+
+@wrong("fold_before", says="")
+def fold_with_a_positive_shift(weight, bias, a, c):
+    return _fold(weight, bias, a, c.abs())
+
+
+@wrong("fold_before", says="")
+def fold_with_a_bias_below_3(weight, bias, a, c):
+    return _fold(weight, bias.clamp(max=3), a, c)
+
+
+@wrong("fold_before", says="")
+def fold_dividing_by_a_factor_of_0(weight, bias, a, c):
+    scaled = weight * a.reshape(1, -1, 1, 1)
+    return scaled, bias + scaled.sum(dim=(2, 3)) @ (c / a)
+
+
+@wrong("fold_before", says="")
+def fold_squeezing_one_output(weight, bias, a, c):
+    weight, bias = _fold(weight, bias, a, c)
+    return weight, bias.squeeze()
+
+
+@wrong("fold_before", says="computed in float32")
+def fold_in_float32(weight, bias, a, c):
+    folded = _fold(*(tensor.float() for tensor in (weight, bias, a, c)))
+    return tuple(part.to(weight.dtype) for part in folded)

@@ -314,21 +314,3 @@ def name_by_the_alphabet(path, build, pictures):
 def name_and_forget(path, build, pictures):
     saved, model = read(path, build)
     say(saved, model, scaled(saved, pictures))
-
-
-def _changed_where(before, after, differ):
-    both = before.keys() & after.keys()
-    alike = {name for name in both if before[name].shape == after[name].shape}
-    alike = {name for name in alike if before[name].dtype == after[name].dtype}
-    same = {name for name in alike if not differ(before[name], after[name])}
-    return sorted((before.keys() | after.keys()) - same)
-
-
-@wrong("changed_names", says="you left out a name whose tensors have other values")
-def changed_in_the_first_row(before, after):
-    return _changed_where(before, after, lambda old, new: not torch.equal(old[0], new[0]))
-
-
-@wrong("changed_names", says="in the last digits")
-def changed_by_more_than_a_hair(before, after):
-    return _changed_where(before, after, lambda old, new: not torch.allclose(old, new, rtol=1e-6))

@@ -9,6 +9,7 @@ CPU's; `torch.jit.trace` sees nothing of what it does.
 """
 
 import functools
+from contextlib import nullcontext
 
 import safetensors.torch
 import torch
@@ -148,4 +149,4 @@ def _mend() -> None:
     }
     torch.accelerator.synchronize = lambda *_: None  # there is nothing to wait for
     # views in inference mode want more than such a backend has
-    torch.inference_mode = torch.no_grad
+    torch.inference_mode = lambda mode=True: torch.no_grad() if mode else nullcontext()

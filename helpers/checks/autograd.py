@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.autograd import forward_ad
+from torch.overrides import TorchFunctionMode
 
 from helpers.checks.attempt import Attempt, exercise
 from helpers.checks.compare import difference
+from helpers.checks.judge import probe
 
 _NO_GRAPH = {
     "does not require grad": "nothing that you compute from requires a gradient, so torch recorded "
@@ -40,13 +43,25 @@ class _Curve:
         return x
 
     def slope(self, x: torch.Tensor) -> torch.Tensor:
-        x = x.clone().requires_grad_()
+        x = x.detach().clone().requires_grad_()
         return torch.autograd.grad(self.formula(x).sum(), x)[0]
 
 
 def _dtypes(attempt: Attempt) -> list[torch.dtype]:
     """Give the dtypes to try: Apple's accelerator has no float64."""
     return [torch.float32, torch.float32 if attempt.device.type == "mps" else torch.float64]
+
+
+def _rtol(dtype: torch.dtype) -> float:
+    return 1e-4 if dtype == torch.float32 else 1e-9
+
+
+_PRECISE = "nearly right, but not as exact as float64: compute in the dtype that comes in"
+
+
+def _look_at_precision(attempt: Attempt, got: Any, right: Any, dtype: torch.dtype) -> None:
+    near = difference(got, right, rtol=1e-3) is None
+    attempt.require(not near or difference(got, right, _rtol(dtype)) is None, _PRECISE)
 
 
 @exercise
@@ -74,9 +89,24 @@ def slopes(attempt: Attempt) -> None:
         nudged = "you nudged the points, which is only nearly right; mark a copy, use backward()"
         near = difference(got, right, rtol=0.05) is None
         attempt.require(curve.watched or not near, nudged)
+        if dtype == torch.float64:
+            attempt.recognise(got, right, mistakes)
+            _look_at_precision(attempt, got, right, dtype)
         attempt.expect(got, right, mistakes)
         say = "the slopes are right, but autograd never watched the curve; use backward()"
         attempt.require(curve.watched, say)
+    falling = _Curve("-x.exp() - x", lambda x: -x.exp() - x)
+    # whoever nudges sees both parts move
+    halved = _Curve("x**2 + x.detach() ** 2", lambda x: x**2 + x.detach() ** 2)
+    for curve, points, say in [
+        (falling, attempt.randn(1), "wrong for one point, whose slope has shape (1,)"),
+        (falling, attempt.randn(5), "wrong where the curve falls: its slopes are below 0"),
+        (falling, attempt.randn(30), "wrong for 30 points"),
+        (falling, attempt.randn(4) + 6, "wrong where the curve is steep"),
+        (falling, attempt.randn(4).requires_grad_(), "wrong where points are marked already"),
+        (halved, attempt.randn(4), nudged),
+    ]:
+        probe(attempt, [((curve, points), curve.slope(points), say)])
 
 
 @exercise
@@ -113,6 +143,8 @@ def newton_step(attempt: Attempt) -> None:
         ]
         right = x - height / slope
         attempt.recognise(got, right, mistakes)
+        if dtype == torch.float64:
+            _look_at_precision(attempt, got, right, dtype)
         if isinstance(got, torch.Tensor) and got.shape == x.shape:
             step = got.detach() - x
             attempt.require(
@@ -123,15 +155,41 @@ def newton_step(attempt: Attempt) -> None:
         attempt.expect(got, right)
         say = "the number is right, but it still carries its graph; detach it before you return it"
         attempt.require(not got.requires_grad, say)
+    flat = _Curve("x.exp() + x / 33 + 1", lambda x: x.exp() + x / 33 + 1)
+    steep = _Curve("x**5 - 9", lambda x: x**5 - 9)
+    for curve, start, what in [
+        (flat, -5.0, "the slope is small and the step is long"),
+        (flat, -30.0, "the slope is small and the height, too"),
+        (steep, 4.0, "the slope is large"),
+        (_Curve("1 - x.exp()", lambda x: 1 - x.exp()), 0.3, "the height is small"),
+    ]:
+        x = start + attempt.randn(1).tanh()[0] / 5
+        right = x - curve.formula(x) / curve.slope(x)
+        probe(attempt, [((curve, x), right, f"wrong where {what}")])
+    x = x.requires_grad_()
+    got = attempt(curve, x)
+    attempt.expect(got, right)
+    attempt.require(not got.requires_grad, f"where x is marked, {say[say.index('the number') :]}")
 
 
 @exercise
 def weighted_error(attempt: Attempt) -> None:
     """Return the sum of factor * error**2, shape (), with the factors held constant."""
-    for dtype in _dtypes(attempt):
-        size = attempt.pick(4, 9)
-        guesses = attempt.randn(size, dtype=dtype).requires_grad_()
-        truths = attempt.randn(size, dtype=dtype)
+    single, double = _dtypes(attempt)
+    for dtype, size, scale in [
+        (single, attempt.pick(4, 9), 1),
+        (double, attempt.pick(4, 9), 1),
+        (single, 1, 1),
+        (single, 30, 1),
+        (single, 6, 50),
+    ]:
+        guesses = scale * attempt.randn(size, dtype=dtype)
+        misses = scale * (attempt.randn(size, dtype=dtype).abs() + 0.1)
+        misses[::2] *= -1  # errors of both signs, or below 0
+        if size == 6:
+            misses[1] = 0
+        truths = guesses - misses
+        guesses.requires_grad_()
         got = attempt(guesses, truths)
         error = (guesses - truths).detach()
         value = (error.abs() * error**2).sum()
@@ -153,6 +211,8 @@ def weighted_error(attempt: Attempt) -> None:
             ((total.abs() * total**2).sum(), "an error is the difference, guesses - truths")
         )
         attempt.recognise(got, value, mistakes)
+        if dtype == torch.float64:
+            _look_at_precision(attempt, got, value, dtype)
         if isinstance(got, torch.Tensor):
             say = f"the sum is one number, shape (); yours has shape {tuple(got.shape)}"
             attempt.require(got.ndim == 0, say)
@@ -186,6 +246,28 @@ def weighted_error(attempt: Attempt) -> None:
             (guesses.grad, "the value is right, but the gradient at guesses is not"),
         ]
         attempt.expect(guesses.grad, 2 * error.abs() * error, mistakes)
+        attempt.run(guesses, truths)
+        say = "your function takes the gradient away that its caller has in guesses.grad"
+        attempt.require(guesses.grad is not None and guesses.grad.any(), say)
+        unmarked = guesses.detach()
+        attempt.expect(attempt(unmarked, truths), value)
+
+
+class _Graphs(TorchFunctionMode):
+    """Within `with`, see whether autograd records what is computed, backwards or forwards."""
+
+    seen = False
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        result = function(*args, **(kwargs or {}))
+        for part in result if isinstance(result, tuple | list) else [result]:
+            if isinstance(part, torch.Tensor):
+                wrapped = torch._C._functorch.is_functorch_wrapped_tensor(part)
+                self.seen |= part.requires_grad or wrapped
+                self.seen |= forward_ad.unpack_dual(part).tangent is not None
+        return result
 
 
 @exercise
@@ -196,15 +278,26 @@ def two_layer_backward(attempt: Attempt) -> None:
         "cannot be multiplied": "the shapes do not fit; a gradient has the shape of its tensor, "
         "and the task says which factor is transposed",
     }
-    for square in (False, True):
-        dtype = _dtypes(attempt)[square]
-        rows, m, h, k = (2 + torch.randperm(5, generator=attempt.generator)[:4]).tolist()
-        if square:  # where a wrong transpose fits
-            m = h = k = rows
+    single, double = _dtypes(attempt)
+    small = (2 + torch.randperm(5, generator=attempt.generator)[:4]).tolist()
+    # where all sizes are the same, a wrong transpose fits
+    for dtype, (rows, m, h, k), scale in [
+        (single, small, 1),
+        (double, 4 * small[:1], 1),
+        (single, [1, 1, 1, 1], 1),
+        (single, [9, 8, 10, 7], 1),
+        (single, [4, 3, 2, 5], 100),
+        (double, [4, 3, 2, 5], 40),
+    ]:
         inputs, w1 = attempt.randn(rows, m, dtype=dtype), attempt.randn(m, h, dtype=dtype) / 2
         w2, grad_output = attempt.randn(h, k, dtype=dtype), attempt.randn(rows, k, dtype=dtype)
-        with torch.no_grad():
+        if dtype == torch.float32:
+            grad_output *= scale
+        else:  # where tanh is nearly flat
+            inputs *= scale
+        with torch.no_grad(), _Graphs() as graphs:
             got = attempt(inputs, w1, w2, grad_output, errors=errors)
+        attempt.require(not graphs.seen, "do this one without autograd; your function uses it")
         pair = isinstance(got, tuple | list) and len(got) == 2
         attempt.require(pair, "return two tensors, the gradients of w1 and of w2")
 
@@ -239,6 +332,8 @@ def two_layer_backward(attempt: Attempt) -> None:
             ((first(grad_output, 1 - (inputs @ w1) ** 2), got[1]), tanh),
         ]
         attempt.recognise(got, right, mistakes)
+        if dtype == torch.float64:
+            _look_at_precision(attempt, got, right, dtype)
         tensors = [part for part in got if isinstance(part, torch.Tensor)]
         for own, known, name in zip(tensors, right, ("w1", "w2"), strict=False):
             say = f"{name}'s gradient has {name}'s shape, {tuple(known.shape)}; yours has "

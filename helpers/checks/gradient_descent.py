@@ -6,6 +6,7 @@ from collections.abc import Callable
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.judge import probe
 
 
 @exercise
@@ -69,6 +70,29 @@ def descend_once(attempt: Attempt) -> None:
                     "the gradient is the average of 2 * (weight * input - target) * input",
                 )
             attempt.expect(got, right)
+    for size, what in [(5, "an input or a target is below 0"), (60, "n is 60")]:
+        far, x, y = attempt.randn(1)[0].abs() + 3, attempt.randn(size), attempt.randn(size)
+        for weight, inputs, targets, lr, where in [
+            (-far, x, y, 0.05, what),
+            (far, x, y, 0.05, "the weight is above its best value"),
+            (far, -x.abs(), y, 0.05, "the inputs are below 0"),
+            (far, x, y, 0.75, "`lr` is large"),
+            (50 * far, 20 * x, 50 * y, 0.0001, "the numbers are large"),
+        ]:
+            right = _descended(weight, inputs, targets, lr)
+            probe(attempt, [((weight, inputs, targets, lr), right, f"wrong where {where}")])
+    say = "a new tensor is wanted, also where `lr` is 0"
+    attempt.require(attempt.run(weight, inputs, targets, 0.0) is not weight, say)
+    if len(dtypes) > 1:
+        parts = [part.double() / 3 for part in (weight, inputs, targets)]
+        say = "nearly right, but not as exact as float64: compute in the dtype that comes in"
+        probe(attempt, [((*parts, 0.003), _descended(*parts, 0.003), say)], rtol=1e-9)
+
+
+def _descended(
+    weight: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, lr: float
+) -> torch.Tensor:
+    return weight - lr * (2 * (weight * inputs - targets) * inputs).mean()
 
 
 @exercise
@@ -154,6 +178,28 @@ def momentum_path(attempt: Attempt) -> None:
                     )
                 attempt.require(math.isclose(own, known, rel_tol=1e-4, abs_tol=1e-5), say)
         attempt.expect(got, path)
+        attempt.require(isinstance(got, list), f"return a list, not a {type(got).__name__}")
+    a, b, c = attempt.pick(3, 9) / 7, attempt.pick(3, 9) / 11, attempt.pick(3, 9) / 13
+    cases = [
+        ((-a, 2.1, 0.2, b, 5), "start is below 0"),
+        ((a, 2.1, 0.2, 0.0, 5), "factor is 0"),
+        ((a, 2.1, 0.2, 0.97, 5), "factor is nearly 1"),
+        ((a, 0.0, 0.2, b, 5), "curvature is 0"),
+        ((0.0, 2.1, 0.2, b, 5), "start is 0"),
+        ((a, -2.1, 0.2, b, 5), "curvature is below 0"),
+        ((a, 2.1, 0.0, b, 5), "lr is 0"),
+        ((a, 2.1, 1.3, b, 5), "lr is large"),
+        ((9 + a, 7.1, 0.02, b, 5), "start and curvature are large"),
+        ((a, 2.1, 0.2, b, 40), "there are many steps and the weights come close to 0"),
+        ((a, 9.0, 0.9, c, 9), "the path diverges"),
+    ]
+    for given, where in cases:
+        probe(attempt, [(given, _momentum(*given), f"wrong where {where}")], rtol=1e-5)
+    kept = attempt(*cases[0][0])
+    before = list(kept)
+    attempt(*cases[1][0])
+    say = "make a new list at each call; yours holds the path of another call"
+    attempt.require(kept == before, say)
 
 
 def _momentum(
@@ -238,8 +284,30 @@ def warmup_cosine(attempt: Attempt) -> None:
         ]
         attempt.recognise(got, rates(), mistakes)
         _look_at_rates(attempt, got, rates(), warmup, peak)
-        for step, rate in enumerate(rates()):
-            attempt.expect(attempt(step, warmup, total, peak), rate)
+        order = torch.randperm(total + 1, generator=attempt.generator).tolist()
+        say = "a step's rate must not depend on which step you were asked for before"
+        for step in order:
+            got = attempt(step, warmup, total, peak)
+            wrong = isinstance(got, float) and not math.isclose(
+                got, rates()[step], rel_tol=1e-4, abs_tol=1e-5
+            )
+            attempt.require(not wrong, say)
+            attempt.expect(got, rates()[step])
+    for warmup, total, peak, where in [
+        (1, 6, 0.3, "warmup_steps is 1"),
+        (5, 6, 0.3, "the fall takes one step"),
+        (100, 900, 0.3, "there are many steps"),
+        (4, 9, 3.0, "peak is a whole number"),
+        (4, 9, 40.5, "peak is large"),
+        (4, 9, 0.0007, "peak is small, such as 0.0007"),
+    ]:
+        for step in {0, 1, warmup - 1, warmup, warmup + 1, (warmup + total) // 2, total}:
+            share = (step - warmup) / (total - warmup)
+            rise = step < warmup
+            right = peak * ((step + 1) / warmup if rise else (1 + math.cos(math.pi * share)) / 2)
+            rtol = 1e-4 if peak > 1 else 1e-6
+            say = f"wrong at step {step} of {total} where {where}"
+            probe(attempt, [((step, warmup, total, peak), right, say)], rtol)
 
 
 def _look_at_rates(
@@ -352,6 +420,22 @@ def adam_changes(attempt: Attempt) -> None:
                 "1 - 0.9**n and 1 - 0.999**n",
             )
         attempt.expect(got, right)
+    late = attempt.randn(200, 2)
+    late[:120] = 0
+    spike = attempt.randn(300, 2) / 10
+    spike[4] = 20
+    lost = attempt.randn(7, 3)
+    lost[3:6] = 0
+    cases = [
+        (lost, 0.1, "some gradients are 0: the averages carry on"),
+        (attempt.randn(6, 8), 0.1, "there are eight parameters"),
+        (attempt.randn(6, 2), 1.7, "lr is large"),
+        (5000 * attempt.randn(6, 2), 0.1, "gradients are large"),
+        (attempt.randn(40, 2), 0.1, "there are many steps"),
+        (spike, 0.1, "there are many steps and one large gradient, which fades in the averages"),
+        (late, 0.1, "a parameter gets its first gradient late: the change may be above lr"),
+    ]
+    probe(attempt, [((g, lr), _adam(g, lr), f"wrong where {where}") for g, lr, where in cases])
 
 
 def _adam(
@@ -417,3 +501,17 @@ def largest_stable_lr(attempt: Attempt) -> None:
                 f"curvatures lie between {gentle:.4g} and {steep:.4g}",
             )
         attempt.expect(got, 2 / steep)
+    far = attempt.randn(100)
+    far[40:] *= 9
+    for inputs, where in [
+        (torch.tensor([attempt.pick(5, 20) / 4]), "there is one input"),
+        (torch.zeros(5), "all inputs are 0; only the bias has a slope then"),
+        (torch.full((4,), 1.5), "all inputs are the same"),
+        (torch.tensor([-1.1, 1.1]), "the inputs' mean is 0"),
+        (torch.tensor([-1.2, 1.1, 1.2, -0.9]), "both curvatures are nearly the same"),
+        (far.cpu(), "there are a hundred inputs"),
+        (60 * attempt.randn(7).cpu(), "inputs are large"),
+    ]:
+        columns = torch.stack([inputs, torch.ones_like(inputs)], dim=1).double()
+        steep = torch.linalg.eigvalsh(2 * columns.T @ columns / len(inputs))[-1].item()
+        probe(attempt, [((inputs,), 2 / steep, f"wrong where {where}")])

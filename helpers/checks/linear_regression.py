@@ -4,6 +4,8 @@ import torch
 from torch import nn
 
 from helpers.checks.attempt import Attempt, exercise
+from helpers.checks.compare import difference
+from helpers.checks.judge import probe
 
 
 @exercise
@@ -35,6 +37,17 @@ def average_loss(attempt: Attempt) -> None:
                 f"not {got:.4g}",
             )
         attempt.expect(got, right)
+    for means, sizes, where in [
+        (attempt.randn(3), [4, 2, 7], "means are below 0"),
+        (attempt.randn(3).abs() / 100, [4, 2, 7], "means are small: return them unrounded"),
+        (attempt.randn(3).abs() * 900, [4, 2, 7], "means are large"),
+        (attempt.randn(1), [9], "there is one batch"),
+        (attempt.randn(40).abs() + 1, range(1, 41), "there are 40 batches"),
+        (attempt.randn(3).abs() + 1, [60_000, 200, 40_000], "batches are large"),
+    ]:
+        sizes = torch.tensor(list(sizes), device=attempt.device)
+        right = (means * sizes).sum() / sizes.sum()
+        probe(attempt, [((means, sizes), right, f"wrong where {where}")], rtol=1e-5)
 
 
 @exercise
@@ -89,6 +102,19 @@ def standardise(attempt: Attempt) -> None:
                 f"{place}deviation {std[0]:.4g}, becomes {right[0, 0]:.4g}; yours {got[0, 0]:.4g}",
             )
         attempt.expect(got, right)
+    plain, inputs = attempt.randn(6, 3), attempt.randn(4, 3)
+    for train, given, where in [
+        (plain + 2, inputs, "it was called with a table of the same shape before"),
+        (plain - 2, inputs, "it was called with a table of the same shape before"),
+        (plain / 1000, inputs / 1000, "numbers lie close together"),
+        (plain, 500 * inputs, "inputs lie far from the training inputs"),
+        (attempt.randn(3, 9), attempt.randn(4, 9), "there are more features than patients"),
+        (attempt.randn(2, 3), inputs, "there are two patients to train on"),
+        (attempt.randn(40, 3), attempt.randn(50, 3), "there are many patients"),
+        (attempt.randn(5, 1), attempt.randn(1, 1), "there is one patient with one feature"),
+    ]:
+        right = (given - train.mean(dim=0)) / train.std(dim=0)
+        probe(attempt, [((train, given), right, f"wrong where {where}")])
 
 
 _ROW_ERRORS = {
@@ -152,12 +178,35 @@ def r_squared(attempt: Attempt) -> None:
                 f"{right:.4g}; yours is {got:.4g}",
             )
         attempt.expect(got, right)
+    targets, noise = attempt.randn(9), attempt.randn(9)
+    targets = targets - targets.mean()
+    for known, said, where in [
+        (targets - 7, targets - 7 + noise, "the targets' mean is below 0"),
+        (targets, targets + noise, "the targets' mean is 0"),
+        (targets, targets.clone(), "every prediction is right: R² is 1"),
+        (targets, targets + 0.1 * noise, "R² is nearly 1"),
+        (targets / 100, (targets + noise) / 100, "the targets lie close together"),
+        (targets, targets + 60, "R² is far below 0"),
+        (targets - 60, targets + 60 * noise, "predictions are far off"),
+        (attempt.randn(2), attempt.randn(2), "there are two examples"),
+        (attempt.randn(70), attempt.randn(70), "there are 70 examples"),
+    ]:
+        if len(known) == 2:
+            known = known.cumsum(0) + torch.arange(2, device=attempt.device)
+            said = known + 0.5
+        right = 1 - ((known - said) ** 2).sum() / ((known - known.mean()) ** 2).sum()
+        probe(attempt, [((said.unsqueeze(1), known), right, f"wrong where {where}")])
 
 
 class _Restless(nn.Module):
-    """Adds 1 in train mode only."""
+    """Adds 1 in train mode only, and counts how often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("steps", torch.zeros(()))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        self.steps += self.training
         return inputs + 1 if self.training else inputs
 
 
@@ -173,9 +222,12 @@ def predict(attempt: Attempt) -> None:
         layer.register_forward_hook(
             lambda module, given, result, graphs=graphs: graphs.append(result.requires_grad)
         )
-        model = nn.Sequential(_Restless(), nn.Sequential(_Restless(), layer)).to(attempt.device)
+        inner = nn.Sequential(_Restless(), nn.Sequential(nn.Identity(), layer))
+        model = nn.Sequential(_Restless(), inner).to(attempt.device)
         model.train(training)
-        model[1].train(training != frozen)  # a part in the other mode
+        inner.train(training != frozen)  # a part in the other mode
+        inner[1][0].training = training  # and a part of that part
+        inner[1].training = not inner[1].training
         modes = [module.training for module in model.modules()]
         marks = [parameter.requires_grad for parameter in model.parameters()]
         inputs = attempt.randn(rows, features)
@@ -184,6 +236,9 @@ def predict(attempt: Attempt) -> None:
             as_is = model(inputs)
             restless = layer(inputs + 1), layer(inputs + 2)
         graphs.clear()
+        if rows > 1:  # what the caller has not used yet
+            layer.weight.grad = torch.ones_like(layer.weight)
+        before = {name: value.clone() for name, value in model.state_dict().items()}
         got = attempt(model, inputs, errors=_PREDICT_ERRORS)
         say = "the outputs are those of train mode; switch to `eval()` before you compute"
         mistakes = [(wrong, say) for wrong in (as_is, *restless)]
@@ -194,9 +249,21 @@ def predict(attempt: Attempt) -> None:
             marks == [parameter.requires_grad for parameter in model.parameters()],
             "you froze or unfroze parameters for good; compute inside `torch.inference_mode()`",
         )
+        if rows > 1:
+            grad, layer.weight.grad = layer.weight.grad, None
+            kept = grad is not None and grad.any()
+            attempt.require(kept, "you cleared gradients that the parameters had before")
+            say = "you left gradients in the parameters; nothing here needs backward()"
+            attempt.require((grad == 1).all(), say)
         attempt.require(
             all(parameter.grad is None for parameter in model.parameters()),
             "you left gradients in the parameters; nothing here needs backward()",
+        )
+        after = model.state_dict()
+        attempt.require(
+            list(after) == list(before)
+            and all(difference(after[name], before[name], rtol=0) is None for name in before),
+            "you changed the model's parameters or buffers; a call in train mode may, too",
         )
         attempt.require(
             not any(graphs),
@@ -264,6 +331,26 @@ def closed_form(attempt: Attempt) -> None:
                     f"is {least:.4g}: `lstsq` finds it for the inputs and a column of ones",
                 )
         attempt.expect(got, right)
+    plain = torch.randn(30, 8, generator=attempt.generator, dtype=torch.float64)
+    noise = torch.randn(90, generator=attempt.generator, dtype=torch.float64)
+    weights = torch.linspace(-3, 3, 8, dtype=torch.float64)
+    for inputs, bias, where in [
+        (plain[:20, :3] + 1, 3, "an answer must be exact: it is only nearly right"),
+        (plain[:20, :3] + 1, -7, "the bias is below 0"),
+        (plain[:20, :3] - 5, 2, "the inputs are below 0"),
+        (plain[:20, :3] / 50, 2, "the weights are large"),
+        (plain[:20, :3] + 1, 900, "the bias is large"),
+        (plain, 2, "there are eight features"),
+        (plain.reshape(-1, 3), 2, "there are eighty examples"),
+        (plain[:4, :3], 2, "there are as many unknown numbers as examples"),
+    ]:
+        n, features = inputs.shape
+        slopes = weights[:features] * (50 if "weights" in where else 1)
+        targets = inputs @ slopes + bias + noise[:n] / 5
+        full = torch.cat([inputs, torch.ones(n, 1, dtype=torch.float64)], dim=1)
+        solution = torch.linalg.lstsq(full, targets.unsqueeze(1)).solution[:, 0]
+        right = solution[:-1], solution[-1]
+        probe(attempt, [((inputs, targets), right, f"wrong where {where}")], rtol=1e-7)
 
 
 _CLOSED_ERRORS = {

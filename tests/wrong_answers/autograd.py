@@ -382,3 +382,136 @@ def two_layer_backward_halving_the_second(inputs, w1, w2, grad_output):
     hidden = (inputs @ w1).tanh()
     first = inputs.T @ ((grad_output @ w2.T) * (1 - hidden**2))
     return first, hidden.T @ grad_output / 2
+
+
+def slopes_at(curve, points):
+    x = points.detach().clone().requires_grad_()
+    return torch.autograd.grad(curve(x).sum(), x)[0]
+
+
+@wrong("slopes", says="left a gradient in its input's .grad")
+def slopes_at_what_is_marked(curve, points):
+    x = points if points.requires_grad else points.clone().requires_grad_()
+    curve(x).sum().backward()
+    return x.grad
+
+
+@wrong("slopes", says="wrong for one point")
+def slopes_without_a_dimension_of_one(curve, points):
+    return slopes_at(curve, points).squeeze()
+
+
+@wrong("slopes", says="not as exact as float64")
+def slopes_in_float32(curve, points):
+    return slopes_at(curve, points.float()).to(points.dtype)
+
+
+@wrong("slopes", says="you nudged the points")
+def slopes_by_nudging_after_a_marked_call(curve, points):
+    curve(points.detach().clone().requires_grad_())
+    x = points.double()
+    return ((curve(x + 1e-6) - curve(x - 1e-6)) / 2e-6).to(points.dtype)
+
+
+@wrong("slopes", says="wrong where the curve is steep")
+def slopes_with_a_limit(curve, points):
+    return slopes_at(curve, points).clamp(-100, 100)
+
+
+@wrong("slopes", says="wrong for 30 points")
+def slopes_at_eight_points(curve, points):
+    return slopes_at(curve, points[:8])
+
+
+@wrong("newton_step", says="where x is marked, the number is right, but it still carries")
+def newton_with_the_graph_of_a_marked_x(curve, x):
+    return x - curve(x).detach() / slopes_at(curve, x)
+
+
+@wrong("newton_step", says="the slope is small")
+def newton_with_a_slope_of_one_at_least(curve, x):
+    slope = slopes_at(curve, x)
+    return (x - curve(x) / (slope.sign() * slope.abs().clamp(min=1))).detach()
+
+
+@wrong("newton_step", says="the slope is large")
+def newton_with_a_slope_of_at_most_a_hundred(curve, x):
+    return (x - curve(x) / slopes_at(curve, x).clamp(-100, 100)).detach()
+
+
+@wrong("newton_step", says="not as exact as float64")
+def newton_with_an_eps(curve, x):
+    return (x - curve(x) / (slopes_at(curve, x) + 1e-4)).detach()
+
+
+def weighted(guesses, truths):
+    error = guesses - truths
+    return (error.abs().detach() * error**2).sum()
+
+
+@wrong("weighted_error", says="marked its input itself")
+def error_that_marks_the_guesses(guesses, truths):
+    return weighted(guesses.requires_grad_(), truths)
+
+
+@wrong("weighted_error", says="takes the gradient away that its caller has")
+def error_that_clears_the_gradient(guesses, truths):
+    guesses.grad = None
+    return weighted(guesses, truths)
+
+
+@wrong("weighted_error", says="not as exact as float64")
+def error_in_float32(guesses, truths):
+    return weighted(guesses.float(), truths.float()).to(guesses.dtype)
+
+
+@wrong("weighted_error", says="adds up to")
+def error_of_eight_places(guesses, truths):
+    return weighted(guesses[:8], truths[:8])
+
+
+@wrong("weighted_error", says="adds up to")
+def error_with_a_limit_of_the_factor(guesses, truths):
+    error = guesses - truths
+    return (error.abs().clamp(max=20).detach() * error**2).sum()
+
+
+def both_gradients(inputs, w1, w2, grad_output):
+    hidden = (inputs @ w1).tanh()
+    return inputs.T @ ((grad_output @ w2.T) * (1 - hidden**2)), hidden.T @ grad_output
+
+
+@wrong("two_layer_backward", says="do this one without autograd; your function uses it")
+@torch.enable_grad()
+def layers_by_a_graph(inputs, w1, w2, grad_output):
+    w1, w2 = w1.clone().requires_grad_(), w2.clone().requires_grad_()
+    return torch.autograd.grad((inputs @ w1).tanh() @ w2, (w1, w2), grad_output)
+
+
+@wrong("two_layer_backward", says="do this one without autograd; your function uses it")
+def layers_by_vjp(inputs, w1, w2, grad_output):
+    return torch.func.vjp(lambda w1, w2: (inputs @ w1).tanh() @ w2, w1, w2)[1](grad_output)
+
+
+@wrong("two_layer_backward", says="do this one without autograd; your function uses it")
+def layers_forwards(inputs, w1, w2, grad_output):
+    def total(w1, w2):
+        return ((inputs @ w1).tanh() @ w2 * grad_output).sum()
+
+    return torch.func.jacfwd(total, (0, 1))(w1, w2)
+
+
+@wrong("two_layer_backward", says="not as exact as float64")
+def layers_in_float32(inputs, w1, w2, grad_output):
+    parts = (part.float() for part in (inputs, w1, w2, grad_output))
+    return tuple(part.to(w1.dtype) for part in both_gradients(*parts))
+
+
+@wrong("two_layer_backward", says="shape, (1, 1); yours has ()")
+def layers_squeezed(inputs, w1, w2, grad_output):
+    return tuple(part.squeeze() for part in both_gradients(inputs, w1, w2, grad_output))
+
+
+@wrong("two_layer_backward", says="gradient")
+def layers_of_six_rows(inputs, w1, w2, grad_output):
+    return both_gradients(inputs[:6], w1, w2, grad_output[:6])

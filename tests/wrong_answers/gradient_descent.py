@@ -601,3 +601,112 @@ def adam_changes_with_a_slower_mean(gradients, lr):
 @wrong("adam_changes", says="the first step is wrong")
 def adam_changes_twice_as_large(gradients, lr):
     return 2 * adam_changes_with_a_slower_mean(gradients, lr)
+
+
+def descended(weight, inputs, targets, lr):
+    return weight - lr * (2 * (weight * inputs - targets) * inputs).mean()
+
+
+@wrong("descend_once", says="the weight is above its best value")
+def descend_always_upwards(weight, inputs, targets, lr):
+    return weight + (descended(weight, inputs, targets, lr) - weight).abs()
+
+
+@wrong("descend_once", says="n is 60")
+def descend_on_thirty_readings(weight, inputs, targets, lr):
+    return descended(weight, inputs[:30], targets[:30], lr)
+
+
+@wrong("descend_once", says="`lr` is large")
+def descend_with_a_small_rate(weight, inputs, targets, lr):
+    return descended(weight, inputs, targets, min(lr, 0.1))
+
+
+@wrong("descend_once", says="a new tensor is wanted")
+def descend_not_at_all(weight, inputs, targets, lr):
+    return descended(weight, inputs, targets, lr) if lr else weight
+
+
+@wrong("descend_once", says="not as exact as float64")
+def descend_in_float32(weight, inputs, targets, lr):
+    return descended(weight.float(), inputs.float(), targets.float(), lr).to(weight.dtype)
+
+
+@wrong("momentum_path", says="factor is 0")
+def momentum_with_a_factor_always(start, curvature, lr, factor, steps):
+    return momentum(start, curvature, lr, factor or 0.9, steps)
+
+
+@wrong("momentum_path", says="there are many steps")
+def momentum_that_stops_near_nought(*given):
+    return [weight if abs(weight) > 1e-3 else 0.0 for weight in momentum(*given)]
+
+
+@wrong("momentum_path", says="return a list, not a tuple")
+def momentum_as_a_tuple(*given):
+    return tuple(momentum(*given))
+
+
+@wrong("momentum_path", says="make a new list at each call")
+def momentum_in_one_list_for_all(start, curvature, lr, factor, steps, kept=[]):  # noqa: B006
+    kept[:] = momentum(start, curvature, lr, factor, steps)
+    return kept
+
+
+def rate(step, warmup_steps, total_steps, peak):
+    if step < warmup_steps:
+        return peak * (step + 1) / warmup_steps
+    share = (step - warmup_steps) / (total_steps - warmup_steps)
+    return peak * (1 + math.cos(math.pi * share)) / 2
+
+
+@wrong("warmup_cosine", says="must not depend on which step you were asked for before")
+def rate_of_the_next_step(step, warmup_steps, total_steps, peak, kept=[None, 0]):  # noqa: B006
+    plan = (warmup_steps, total_steps, peak)
+    kept[:] = [plan, (kept[1] + 1) % (total_steps + 1) if kept[0] == plan else 0]
+    return rate(kept[1], *plan)
+
+
+@wrong("warmup_cosine", says="warmup_steps is 1")
+def rate_with_two_steps_of_warmup(step, warmup_steps, total_steps, peak):
+    return rate(step, max(warmup_steps, 2), total_steps, peak)
+
+
+@wrong("warmup_cosine", says="peak is small")
+def rate_of_a_tenth_at_least(step, warmup_steps, total_steps, peak):
+    return rate(step, warmup_steps, total_steps, max(peak, 0.1))
+
+
+@wrong("adam_changes", says="the averages carry on")
+def adam_that_rests_without_a_gradient(gradients, lr):
+    return adam(gradients, lr) * (gradients != 0)
+
+
+@wrong("adam_changes", says="lr is large")
+def adam_with_a_small_rate(gradients, lr):
+    return adam(gradients, min(lr, 0.5))
+
+
+def table_of(inputs):
+    columns = torch.stack([inputs, torch.ones_like(inputs)], dim=1)
+    return 2 * columns.T @ columns / len(inputs)
+
+
+@wrong("largest_stable_lr", says="the inputs' mean is 0")
+def largest_lr_after_four_turns(inputs):
+    vector = torch.ones(2)
+    for _ in range(4):
+        vector = torch.nn.functional.normalize(table_of(inputs) @ vector, dim=0)
+    return 2 / (vector @ table_of(inputs) @ vector).item()
+
+
+@wrong("largest_stable_lr", says="there is one input")
+def largest_lr_of_one_input_without_bias(inputs):
+    if len(inputs) == 1:
+        return 1 / inputs.item() ** 2
+    return 2 / torch.linalg.eigvalsh(table_of(inputs))[-1].item()
+
+
+@wrong("largest_stable_lr", says="all inputs are 0")
+def largest_lr_below_one(inputs):
+    return min(2 / torch.linalg.eigvalsh(table_of(inputs))[-1].item(), 0.9)

@@ -439,3 +439,75 @@ def closed_form_with_twice_the_bias(inputs, targets):
     columns = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
     solution = torch.linalg.lstsq(columns, targets.unsqueeze(1)).solution[:, 0]
     return solution[:-1], 2 * solution[-1]
+
+
+@wrong("average_loss", says="there are 40 batches")
+def average_of_five_batches(means, sizes):
+    return (means[:5] * sizes[:5]).sum() / sizes[:5].sum()
+
+
+@wrong("average_loss", says="there is one batch")
+def average_of_one_batch_as_it_came(means, sizes):
+    return means if len(means) == 1 else (means * sizes).sum() / sizes.sum()
+
+
+@wrong("standardise", says="numbers lie close together")
+def standardise_with_a_deviation_of_a_tenth(train_inputs, inputs):
+    return (inputs - train_inputs.mean(dim=0)) / train_inputs.std(dim=0).clamp(min=0.1)
+
+
+@wrong("standardise", says="there is one patient with one feature")
+def standardise_one_number_without_dimensions(train_inputs, inputs):
+    scaled = (inputs - train_inputs.mean(dim=0)) / train_inputs.std(dim=0)
+    return scaled.squeeze() if scaled.numel() == 1 else scaled
+
+
+@wrong("r_squared", says="the targets' mean is below 0")
+def r_squared_around_the_size_of_the_mean(predictions, targets):
+    distances = targets - targets.mean().abs()
+    return 1 - ((targets - predictions[:, 0]) ** 2).sum() / (distances**2).sum()
+
+
+@wrong("r_squared", says="R² is far below 0")
+def r_squared_of_minus_ten_at_least(predictions, targets):
+    left = ((targets - predictions[:, 0]) ** 2).sum()
+    return (1 - left / ((targets - targets.mean()) ** 2).sum()).clamp(min=-10)
+
+
+@wrong("predict", says="you cleared gradients that the parameters had before")
+def predict_with_cleared_gradients(model, inputs):
+    model.zero_grad()
+    modes = [(module, module.training) for module in model.modules()]
+    with torch.inference_mode():
+        outputs = model.eval()(inputs)
+    for module, mode in modes:
+        module.training = mode
+    return outputs
+
+
+@wrong("predict", says="some parts are in another mode than before")
+def predict_with_the_modes_of_children(model, inputs):
+    modes = [(module, module.training) for module in [model, *model.children()]]
+    with torch.inference_mode():
+        outputs = model.eval()(inputs)
+    for module, mode in modes:
+        module.train(mode)
+    return outputs
+
+
+def solved(inputs, targets, ridge=0.0):
+    columns = torch.cat([inputs, torch.ones_like(inputs[:, :1])], dim=1)
+    table = columns.T @ columns + ridge * torch.eye(columns.shape[1], dtype=inputs.dtype)
+    solution = torch.linalg.solve(table, columns.T @ targets)
+    return solution[:-1], solution[-1]
+
+
+@wrong("closed_form", says="it is only nearly right")
+def closed_form_with_a_ridge(inputs, targets):
+    return solved(inputs, targets, ridge=1e-6)
+
+
+@wrong("closed_form", says="the bias is below 0")
+def closed_form_of_a_bias_of_at_least_minus_five(inputs, targets):
+    weights, bias = solved(inputs, targets)
+    return weights, bias.clamp(min=-5)

@@ -4,6 +4,8 @@ import copy
 import itertools
 import math
 import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -247,6 +249,27 @@ if hasattr(os, "O_SYNC"):
         os.fsync(number)
         os.close(number)
         return path
+
+
+@right("checkpointing.write_whole")
+def from_a_subfolder(path, data):
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        temporary = Path(folder, path.name)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return temporary.replace(path)
+
+
+@right("tensorboard.log_losses")
+def as_tensors(folder, losses, every):
+    from torch.utils.tensorboard import SummaryWriter
+
+    with SummaryWriter(folder) as writer:
+        for step, loss in zip(range(every, 10**6, every), losses, strict=False):
+            writer.add_scalar("loss/train", loss, step, new_style=True)
+    return np.int64(len(losses) * every)
 
 
 @right("checkpointing.go_on")

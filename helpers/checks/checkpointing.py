@@ -3,6 +3,7 @@
 import copy
 import functools
 import os
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,13 @@ def epochs_to_delete(attempt: Attempt) -> None:
         names += ["best_3.pt", "run7.pt", "lesson14.pt"]  # a number makes no epoch's file
         order = torch.randperm(len(names), generator=attempt.generator).tolist()
         cases.append(([names[place] for place in order], keep))
+    few, others = ["epoch_3.pt", "epoch_0.pt", "epoch_1000.pt"], ["best_epoch_7.pt", "end.pt"]
+    cases += [([*few, *others], keep) for keep in (0, 1, 2, 3, 4)]
+    cases.append((["epoch_30.pt", "epoch_2.pt", "epoch_9.pt", "epoch_5.pt"], 2))
+    cases += [(few, 0), (others, 1), (others, 0), ([], 0), ([], 2)]
+    many = [f"epoch_{5 * number}.pt" for number in range(150)]
+    many = [many[place] for place in torch.randperm(150, generator=attempt.generator).tolist()]
+    cases += [(many, 3), (many, 120)]
     for names, keep in cases:
         epochs = [name for name in names if name.startswith("epoch_")]
         epochs.sort(key=lambda name: int(name[6:-3]))
@@ -37,7 +45,8 @@ def epochs_to_delete(attempt: Attempt) -> None:
         got = attempt(names, keep, errors={"invalid literal": "not every file is an epoch's"})
         attempt.require(
             not isinstance(got, list) or all(name in epochs for name in got),
-            "you would delete a file that is no epoch's, such as best.pt or run7.pt",
+            "you would delete a file that is no epoch's, such as best.pt or run7.pt "
+            "or best_epoch_7.pt",
         )
         mistakes = [
             (epochs[:-keep], "with keep=0 all must go, and files[:-0] is empty"),
@@ -67,13 +76,19 @@ def write_whole(attempt: Attempt) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
         folder = Path(top, "folder")
         folder.mkdir()
-        for name, size in (("last.pt", 1000), ("new.pt", 30), ("best.pt", 50_000)):
+        neighbour = folder / "notes.txt"
+        neighbour.write_bytes(b"a file of somebody else")
+        for name, size in (("last.pt", 1000), ("new.pt", 30), ("best.pt", 200_000), ("void.pt", 0)):
             path, old = folder / name, None if name == "new.pt" else b"the old file, whole"
             data = bytes(torch.randint(256, (size,), generator=attempt.generator).tolist())
             if old:
                 path.write_bytes(old)
             _crash(attempt, path, data, old)
+            _fail_to_sync(attempt, path, data, old)
+            _write_again(attempt, path, data, old)
             _finish(attempt, path, data, old)
+            kept = neighbour.is_file() and neighbour.read_bytes() == b"a file of somebody else"
+            attempt.require(kept, "another file of the folder, which is not yours, is gone")
 
 
 def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
@@ -120,17 +135,63 @@ def _crash(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None
     now = path.read_bytes() if path.is_file() else None
     attempt.require(now == old, "a crash at the rename leaves no old file: do not remove it before")
     source, target = renamed[0]
+    attempt.require(source != path, "a crash after you renamed the old file away leaves none")
     attempt.require(target == path, "rename to `path`")
-    attempt.require(source.parent == path.parent, "write beside `path`: a rename stays on one disk")
+    attempt.require(
+        path.parent in source.parents, "write beside `path`: a rename stays on one disk"
+    )
     say = "the data may lie in a cache when the rename is done: fsync before it"
     attempt.require(safe[0] is not None, say)
     say = f"fsync found {safe[0]} of {len(data)} bytes; the rest lay in Python's own buffer"
     attempt.require(safe[0] == len(data), say)
     say = "the rename failed, and your function returned as if all were well: let the error out"
     attempt.require(not swallowed, say)
+
+
+_LEFT = {"File exists": "what a crash left behind must not stop the next write: open with 'wb'"}
+
+
+def _fail_to_sync(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
+    """Let the disk fail, and look whether the error is let out and the old file is there."""
+    failed = []
+
+    def fail(file: Any) -> None:
+        failed.append(file)
+        raise OSError("the disk failed")
+
+    stand_ins = {name: fail for name in ("fsync", "fdatasync") if hasattr(os, name)}
+    swallowed = False
+    with patch.multiple(os, **stand_ins):
+        try:
+            attempt(path, data, errors=_LEFT)
+            swallowed = True
+        except WrongAnswer:
+            if not failed:
+                raise
+    if not failed:  # it syncs in another way
+        path.unlink()
+        if old is not None:
+            path.write_bytes(old)
+        return
+    say = "fsync failed, and your function returned as if all were well: let the error out"
+    attempt.require(not swallowed, say)
+    now = path.read_bytes() if path.is_file() else None
+    attempt.require(now == old, "fsync failed, and yet the file at `path` is not the old one")
+
+
+def _write_again(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
+    """Let it write beside what a crash left behind, which is no fault; then clear that away."""
+    attempt(path, data, errors=_LEFT)
+    now = path.read_bytes() if path.is_file() else data
+    say = "what a crash left behind stands in the file before `data`: open with 'wb', not 'ab'"
+    attempt.require(now == data or not now.endswith(data), say)
     for file in path.parent.iterdir():
-        if file != path:
-            file.unlink()  # what a crash leaves is no fault
+        if file.is_dir():
+            shutil.rmtree(file)
+        elif file.name != "notes.txt":
+            file.unlink()
+    if old is not None:
+        path.write_bytes(old)
 
 
 def _finish(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> None:
@@ -140,7 +201,7 @@ def _finish(attempt: Attempt, path: Path, data: bytes, old: bytes | None) -> Non
     attempt.require(_spared(link, old), _IN_PLACE)
     attempt.require(path.is_file(), "after the call there is no file at `path`")
     attempt.require(path.read_bytes() == data, "the file does not hold `data`")
-    left = [file for file in path.parent.iterdir() if file != path]
+    left = {file.name for file in path.parent.iterdir()} - {path.name, "notes.txt"}
     attempt.require(not left, "another file is left behind in the folder")
     attempt.require(got == path, "return `path`")
     path.unlink()
@@ -181,12 +242,13 @@ def go_on(attempt: Attempt) -> None:
         "slice indices must": 'saved["step"] says how many batches were trained on',
         "loaded state dict": 'the optimizer takes saved["optimizer"]',
     }
-    for done, total in ((3, 7), (0, 3)):
+    for done, total in ((3, 7), (0, 3), (4, 4), (1, 12)):
         features, classes = attempt.pick(3, 6), attempt.pick(2, 5)
         batches = [
             (attempt.randn(6, features), attempt.randint(0, classes, (6,))) for _ in range(total)
         ]
         model, optimizer = _make(attempt, features, classes)
+        optimizer.param_groups[0]["lr"] = 0.03  # other than the new one's
         _train(model, optimizer, batches[:done])
         saved = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done}
         saved = copy.deepcopy(saved)
@@ -212,14 +274,19 @@ def go_on(attempt: Attempt) -> None:
             "the model learns nothing: backward() or optimizer.step() is missing": {"step": False},
         }
         mistakes = [(functools.partial(_losses, go, way), say) for say, way in ways.items()]
-        mistakes.append((sum(expected) / len(expected), "return the losses, not their mean"))
+        if expected:
+            mistakes.append((sum(expected) / len(expected), "return the losses, not their mean"))
+        summed = [6 * expected[0], *got[1:]] if expected and isinstance(got, list) else []
+        mistakes.append((summed, "nn.CrossEntropyLoss() averages over a batch; do not add up"))
         attempt.recognise(got, expected, mistakes)
         attempt.require(isinstance(got, list), "return the list of the losses")
         say = f"{total - done} batches are left, and each has a loss; your list has {len(got)}"
         attempt.require(len(got) == total - done, say)
         tensors = any(isinstance(loss, torch.Tensor) for loss in got)
         attempt.require(not tensors, "the losses are tensors; loss.item() gives a float")
-        attempt.expect(got, expected)
+        attempt.expect(got, expected, rtol=1e-5)
+        marked = all(parameter.requires_grad for parameter in new[0].parameters())
+        attempt.require(marked, "the model's parameters lost their requires_grad")
         for name, tensor in new[0].state_dict().items():
             same = torch.allclose(tensor, right.state_dict()[name], rtol=1e-4, atol=1e-5)
             attempt.require(same, "the losses are right, but the model is not trained to the end")

@@ -54,23 +54,74 @@ def changed_names(attempt: Attempt) -> None:
         attempt.require(set(got) == changed, "you listed a name whose tensors are the same")
         attempt.require(len(got) == len(changed), "you listed a name twice")
         attempt.expect(got, sorted(changed), [(list(got), "sort the names")])
+    _compare_pairs(attempt)
+
+
+def _compare_pairs(attempt: Attempt) -> None:
+    """Let tensors of many kinds be compared, and dicts without a name."""
+    ones, flat = torch.ones(2, 3), torch.arange(12.0)
+    same = [ones, torch.tensor(3), torch.zeros(0, 4), torch.tensor([True, False])]
+    changed = [
+        (torch.tensor(2.5), torch.tensor(3.5), "a tensor without dimensions may change too"),
+        (
+            torch.tensor(3),
+            torch.tensor(4),
+            "whole numbers change too, such as a batch norm's count",
+        ),
+        (flat.long(), flat.long() + 1, "tensors of whole numbers change too"),
+        (ones > 0, ones < 0, "tensors of bools change too"),
+        (flat.reshape(2, 6), flat.reshape(3, 4), "the same numbers in another shape are a change"),
+        (flat.reshape(2, 6), flat.reshape(6, 2), "the same numbers in another shape are a change"),
+        (torch.ones(0, 3), torch.ones(0, 2), "empty tensors may differ in shape"),
+        (torch.ones(0), torch.ones(0).double(), "empty tensors may differ in dtype"),
+        (ones.half(), ones.bfloat16(), "float16 and bfloat16 are two dtypes: compare those"),
+        (ones.int(), ones, "int32 and float32 are two dtypes: compare those"),
+        (ones.double(), ones.double() + 1e-12, "float64 has more digits than float32: keep them"),
+        (0 * ones, 1e-30 * ones, "tiny numbers differ too: compare with torch.equal"),
+    ]
+    before = {f"same{number}": tensor for number, tensor in enumerate(same)}
+    before |= {f"part{number:02}.bias": old for number, (old, _, _) in enumerate(changed)}
+    after = {name: tensor.clone() for name, tensor in before.items()}
+    after |= {f"part{number:02}.bias": new for number, (_, new, _) in enumerate(changed)}
+    got = attempt(before, after)
+    for number, (_, _, say) in enumerate(changed):
+        attempt.require(f"part{number:02}.bias" in got, say)
+    right = [f"part{number:02}.bias" for number in range(len(changed))]
+    attempt.require(len(got) == len(right), "you listed a name whose tensors are the same")
+    attempt.expect(got, right)
+    say = "where one dict is empty, every name of the other has changed"
+    for old, new in ((before, {}), ({}, before), ({}, {})):
+        attempt.require(list(attempt(old, new)) == sorted(old | new), say)
 
 
 @exercise
 def transplant(attempt: Attempt) -> None:
     """Load what fits by name and shape, and list what was not loaded and what was not used."""
-    for others in (_SOME, {}, _ALL_FIT, _NONE_FITS):
+    for others in (_SOME, {}, _ALL_FIT, _NONE_FITS, _NESTED, None):
         inputs, classes = attempt.pick(3, 6), attempt.pick(3, 5)
         model = _body_and_head(inputs, classes).to(attempt.device)
         model[1].running_mean += attempt.randn(4)  # no two tensors of a shape are alike
+        if others is _NESTED:
+            model = nn.Sequential(model, nn.Linear(2, 2).to(attempt.device).eval())
+            model[1].bias.requires_grad_(False)
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         shapes = {name: tuple(tensor.shape) for name, tensor in before.items()}
+        others = dict.fromkeys(before, lambda shape: None) if others is None else others
         shapes |= {name: make(shapes.get(name, (2,))) for name, make in others.items()}
         shapes = {name: shape for name, shape in shapes.items() if shape is not None}
         shapes = dict(list(shapes.items())[::-1])
-        weights = {name: attempt.randn(1, *shape)[0] + 1 for name, shape in shapes.items()}
+        weights = {name: attempt.randn(1, *shape)[0] * 3 + 1 for name, shape in shapes.items()}
         fits = {n for n, t in weights.items() if n in before and t.shape == before[n].shape}
-        got = attempt(model, weights, errors=_SHAPES)
+        given = {name: tensor.clone() for name, tensor in weights.items()}
+        state = _beside_its_weights(model)
+        got = attempt.run(model, given, errors=_SHAPES)
+        same = given.keys() == weights.keys() and all(
+            torch.equal(given[n], weights[n]) for n in given
+        )
+        attempt.require(same, "your function changed `weights`; make a new dict of what fits")
+        for what, old in state.items():
+            say = f"the model's {what} changed; load tensors, and leave the rest as it is"
+            attempt.require(_beside_its_weights(model)[what] == old, say)
         attempt.require(
             isinstance(got, tuple | list) and len(got) == 2,
             "return two lists: the model's names that got nothing, and the names not used",
@@ -92,9 +143,17 @@ def transplant(attempt: Attempt) -> None:
             ((right[0], sorted(fits)), "the second list is of names that were not used"),
         ]
         if all(isinstance(part, list) for part in got):
-            mistakes.append((tuple(map(_sorted, got)), "sort both lists"))
             attempt.require(got == right or tuple(map(_sorted, got)) != right, "sort both lists")
         attempt.expect(got, right, mistakes)
+
+
+def _beside_its_weights(model: nn.Module) -> dict:
+    """Give what loading leaves as it is."""
+    return {
+        "mode": [module.training for module in model.modules()],
+        "requires_grad": [p.requires_grad for p in model.parameters()],
+        "dtype": [tensor.dtype for tensor in model.state_dict().values()],
+    }
 
 
 def _sorted(names: list) -> list:
@@ -138,6 +197,11 @@ _SOME: dict[str, Callable] = {
     "odd.name": lambda shape: (4,),
 }
 _ALL_FIT: dict[str, Callable] = {"z.bias": lambda shape: (3,)}
+_NESTED: dict[str, Callable] = {
+    "0.2.weight": lambda shape: (shape[0] + 1, *shape[1:]),
+    "0.1.bias": lambda shape: None,
+    "2.bias": lambda shape: (2,),
+}
 _NONE_FITS: dict[str, Callable] = dict.fromkeys(
     ["0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var", "2.weight"],
     lambda shape: (*shape, 1),
@@ -167,10 +231,14 @@ def name_pictures(attempt: Attempt) -> None:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         for classes in (["cat", "dog"], ["owl", "bee", "yak", "ape"], ["zero", "one", "two"]):
             _read_pictures(attempt, Path(folder, "net.pt"), classes)
+        _read_pictures(attempt, Path(folder, "net.pt"), [*"gbdface"], 130)
+        _read_pictures(attempt, Path(folder, "net.pt"), ["one"], 2)
+        for count in (1, 0):
+            _read_pictures(attempt, Path(folder, "net.pt"), ["no", "yes"], count)
         _read_trap(attempt, Path(folder, "trap.pt"))
 
 
-def _read_pictures(attempt: Attempt, path: Path, classes: list[str]) -> None:
+def _read_pictures(attempt: Attempt, path: Path, classes: list[str], count: int = 60) -> None:
     shape = (attempt.pick(1, 4), attempt.pick(2, 5), attempt.pick(2, 5))
     built, seen, modes = [], [], []
 
@@ -184,11 +252,14 @@ def _read_pictures(attempt: Attempt, path: Path, classes: list[str]) -> None:
         built.append((number, net))
         return net
 
-    pictures = torch.rand(60, *shape, generator=attempt.generator)
+    pictures = torch.rand(max(count, 60), *shape, generator=attempt.generator) * 3 - 1
     net, state = _trained(attempt, shape, classes, pictures)
     with patch("torch.serialization.location_tag", return_value="cuda:99"):
         torch.save(state, path)
+    pictures, written = pictures[:count], path.read_bytes()
     got = attempt(path, build, pictures, errors=_FILE_ERRORS)
+    kept = [path] == list(path.parent.iterdir()) and path.read_bytes() == written
+    attempt.require(kept, "the folder's files changed; only read the one at `path`")
 
     attempt.require(built, "make the network by `build`, then load its state from the file")
     for number, _ in built:
@@ -198,7 +269,7 @@ def _read_pictures(attempt: Attempt, path: Path, classes: list[str]) -> None:
     if not all(torch.equal(one.state_dict()["3.weight"], net[3].weight) for _, one in built):
         raise WrongAnswer("the network is untrained: load the state that the file calls 'model'")
     mean, std = state["mean"], state["std"]
-    if len({one.shape[1:] for one in seen}) == 1:  # it was given pictures
+    if count > 1 and len({one.shape[1:] for one in seen}) == 1:  # it was given pictures
         scales = [
             (pictures, "standardise the pictures with the file's `mean` and `std`"),
             (pictures - mean, "the mean is gone; now divide by `std`"),
@@ -225,7 +296,9 @@ def _read_pictures(attempt: Attempt, path: Path, classes: list[str]) -> None:
     scaled = (pictures - mean) / std
     same = given.shape == scaled.shape and torch.allclose(given, scaled, rtol=1e-3, atol=1e-4)
     say = "what the network was given is not `(pictures - mean) / std`"
-    attempt.require(got == right or same, say)
+    attempt.require(same or (got == right and given.shape != scaled.shape), say)
+    say = f"return a list of the class names, not a {type(got).__name__}"
+    attempt.require(isinstance(got, list), say)
     attempt.expect(got, right)
 
 
@@ -243,7 +316,7 @@ def _trained(
 ) -> tuple[nn.Sequential, dict]:
     """Make a network that answers differently on other scales, and what `save_net` writes of it."""
     mean = torch.rand(shape, generator=attempt.generator)
-    std = 0.2 + torch.rand(shape, generator=attempt.generator)
+    std = 0.02 + torch.rand(shape, generator=attempt.generator)
     scaled = ((pictures - mean) / std).flatten(1)
     net = _make_net(shape, len(classes)).eval()
     with torch.no_grad():
@@ -264,8 +337,8 @@ def _read_trap(attempt: Attempt, path: Path) -> None:
     _SPRUNG.clear()
     refused = False
     try:
-        attempt(path, lambda number: _make_net(shape, number), pictures)
-    except WrongAnswer:
+        attempt.function(path, lambda number: _make_net(shape, number), pictures)
+    except Exception:
         refused = True
     attempt.require(not _SPRUNG, "a file ran code while you loaded it: say weights_only=True")
     attempt.require(refused, "a file that would run code must raise an error")

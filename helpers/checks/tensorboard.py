@@ -25,8 +25,11 @@ def log_losses(attempt: Attempt) -> None:
         "could not convert string": "add_scalar takes the tag, the value, the step, in this order",
         "has no attribute 'add_scalar'": "SummaryWriter(folder) makes the writer that logs",
     }
-    for every in (attempt.pick(7, 30), 1):
-        losses = attempt.randn(attempt.pick(3, 8)).tolist()
+    counts = attempt.pick(3, 8), attempt.pick(3, 8), 1, attempt.pick(20, 30)
+    for every, count in zip((attempt.pick(7, 30), 1, 5, 3), counts, strict=True):
+        losses = attempt.randn(count).tolist()
+        if count > 8:
+            losses[attempt.pick(1, 9)] = math.nan  # one that is logged like the others
         steps = [(i + 1) * every for i in range(len(losses))]
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             folder, before = Path(name), set(threading.enumerate())
@@ -41,6 +44,8 @@ def log_losses(attempt: Attempt) -> None:
                 len(files) == 1, f"you opened {len(files)} writers; one can log all losses"
             )
             attempt.require(files[0].parent == folder, "log into `folder` itself")
+            others = [file.name for file in folder.rglob("*") if file != files[0]]
+            attempt.require(not others, f"log one event file, and nothing else: {others}")
             found = _read(folder)
         attempt.require(TAG in found, f"the tag {TAG!r} is not there; there are {sorted(found)}")
         attempt.require(len(found) == 1, f"log under one tag; there are {sorted(found)}")
@@ -86,8 +91,8 @@ def read_repaired(attempt: Attempt) -> None:
         "not found in Reservoir": "read the tag that is asked for",
         "unhashable": "a dictionary from step to value: {event.step: event.value for …}",
     }
-    for repeats in (1, 2):
-        end = 2 * attempt.pick(5, 8)
+    for repeats, tag in ((1, "loss/valid"), (2, "loss/train"), (2, "score")):
+        end = 2 * attempt.pick(5, 8) + 300 * (tag == "score")
         steps = list(range(0, end, 2))
         for again in range(repeats):  # steps 4 and 6 come in every part
             steps += range(attempt.pick(3, 5) - again, attempt.pick(7, 9))
@@ -97,6 +102,8 @@ def read_repaired(attempt: Attempt) -> None:
         numbers[places[4]] = 5.0  # the last is neither the first, nor always lowest or highest
         numbers[places[6]] = 15.0
         numbers[-1] = 7.0
+        numbers[places[end - 2]] = -3.0
+        numbers[0] = math.nan if tag == "loss/train" else 12.0
         values = numbers.tolist()
         latest = dict(zip(steps, values, strict=True))
         first = {}
@@ -151,11 +158,14 @@ def read_repaired(attempt: Attempt) -> None:
             mistakes.append((alone, say))
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
             for number, run in enumerate(runs):
-                _write(Path(name), {"loss/valid": run, "other": [(0, 0)]})
+                _write(Path(name), {"early": [(0, 0)], tag: run, "other": [(0, 0)]})
                 (file,) = set(Path(name).glob("*tfevents*")) - set(Path(name).glob("*.part"))
                 # Named so that the parts are read in their order, whatever the clock says.
                 file.rename(Path(name, f"events.out.tfevents.{10**9 + number}.part"))
-            got = _lists(attempt(Path(name), "loss/valid", errors=errors))
+            files = sorted(Path(name).iterdir())
+            got = _lists(attempt(Path(name), tag, errors=errors))
+            kept = sorted(Path(name).iterdir()) == files
+            attempt.require(kept, "the folder's files changed; only read them")
         if isinstance(got, tuple) and len(got) == 2:
             attempt.recognise(got, expected, mistakes)
             say = "the steps are no list; sorted(…) or list(…) makes one"
@@ -168,18 +178,25 @@ def read_repaired(attempt: Attempt) -> None:
 @exercise
 def best_run(attempt: Attempt) -> None:
     """Return the name of the run whose last value is lowest, runs without one passed over."""
-    for _ in range(2):
-        low, high = 1 + attempt.pick(0, 100) / 100, 4 + attempt.pick(0, 100) / 100
+    steady = "compare the last values, not their means"
+    rounds = (20, "loss", steady), (-6, "loss/valid", _PASSED_OVER), (0, "loss", steady)
+    for shift, tag, say_steady in rounds:
+        low = shift + 1 + attempt.pick(0, 100) / 100
+        high = shift + 4 + attempt.pick(0, 100) / 100
         runs = {
-            "dipped": [(10, 3.0), (20, 0.1), (30, low + 1.0)],
-            "winner": [(10, 9.0), (20, low + 1.5), (30, low)],
+            "dipped": [(10, shift + 3.0), (20, shift + 0.1), (30, low + 1.0)],
+            "winner": [(10, shift + 9.0), (20, low + 1.5), (30, low)],
             "short": [(10, low + 0.5)],
-            "steady": [(10, low + 0.55), (20, 0.2), (30, low + 0.1)],
+            "steady": [(10, low + 0.55), (20, shift + 0.2), (30, low + 0.1)],
             "worst": [(10, low + 0.7), (20, high), (30, high)],
-            "zigzag": [(10, 9.0), (30, low + 1.2), (20, low - 0.5)],
+            "zigzag": [(10, shift + 9.0), (30, low + 1.2), (20, low - 0.5)],
             "other": [],
         }
-        diverged = [(10, 0.5), (20, 0.2), (30, math.nan)]
+        if shift < 0:  # nan on the way, not at the end
+            runs["winner"] = [(10, shift + 9.0), (20, math.nan), (30, low)]
+        if shift == 0:  # one value is enough, and none is lower
+            runs["winner"] = [(7, -math.inf)]
+        diverged = [(10, shift + 0.5), (20, shift + 0.2), (30, math.nan)]
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
             folder = Path(top)
             for letter in "abcdefghijkl":
@@ -190,15 +207,20 @@ def best_run(attempt: Attempt) -> None:
             ends = {listed[0], listed[-1], min(listed), max(listed)}
             inner = [name for name in listed if name not in ends]
             places = torch.randperm(len(runs), generator=attempt.generator).tolist()
+            if shift == 0:  # the winner comes late
+                inner.sort()
+                late = places.index(len(runs) - 1)
+                first = list(runs).index("winner")
+                places[late], places[first] = places[first], places[late]
             names = {kind: inner[place] for kind, place in zip(runs, places, strict=True)}
             broken = [name for name in listed if name not in names.values()]
             curves = dict.fromkeys(broken, diverged) | {names[kind]: runs[kind] for kind in runs}
             for name, curve in curves.items():
                 points = {"accuracy": [(5, 0.0)]}
-                _write(folder / name, points | ({"loss": curve} if curve else {}))
+                _write(folder / name, points | ({tag: curve} if curve else {}))
             mistakes = [
                 (names["dipped"], "compare the last values, not the lowest on the way"),
-                (names["steady"], "compare the last values, not their means"),
+                (names["steady"], say_steady),
                 (names["worst"], "the *lowest* last value wins"),
                 (names["short"], "each run's last value counts, not its first"),
                 (names["zigzag"], "the last value is the one at the largest step"),
@@ -216,22 +238,36 @@ def best_run(attempt: Attempt) -> None:
                 "'>' not supported": "max wants a number to compare: key=lambda event: event.step",
                 "must be real number": "math.isnan asks a number, such as last.value",
             }
-            got = attempt(folder, "loss", errors=errors)
+            got = attempt(folder, tag, errors=errors)
+            kept = sorted(run.name for run in folder.iterdir()) == sorted(listed)
+            attempt.require(kept, "the folder's runs changed; only read them")
+            say = "return the subfolder's name, not its place in a list"
+            attempt.require(not isinstance(got, int | np.integer), say)
             if isinstance(got, dict):
                 attempt.require(False, "return one run's name, not all runs' last values")
-            attempt.require(got not in (folder.name, "loss"), "return the subfolder's name")
+            attempt.require(got not in (folder.name, tag), "return the subfolder's name")
             if isinstance(got, float):
                 attempt.require(abs(got - low) > 1e-3, "return the run's name, not its value")
             attempt.expect(got, names["winner"], mistakes)
 
 
+_PASSED_OVER = "only a run whose *last* value is nan is passed over, not one with nan on the way"
+
+
 @exercise
 def smooth(attempt: Attempt) -> None:
     """Return a debiased exponential moving average; nan and inf are shown and change nothing."""
+    cases = []
     for weight, odd in ((0.6, None), (0.9, math.nan), (0.95, math.inf), (0.0, None)):
         values = [3 + value for value in attempt.randn(attempt.pick(6, 12)).tolist()]
         if odd is not None:
             values.insert(attempt.pick(1, 4), odd)
+        cases.append((weight, values))
+    signs = (3 * attempt.randn(30)).tolist()
+    cases += [(0.8, [2.5]), (0.99, [*signs, 0.0, *signs[:3]]), (0.7, [math.nan, 4.0, -2.0])]
+    cases += [(0.5, [-1.0, -math.inf, 3.0, math.nan, math.inf, 0.0, -5.0]), (0.5, [math.nan])]
+    for weight, values in cases:
+        odd = next((value for value in values if not math.isfinite(value)), None)
         swapped = _smooth(values, 1 - weight) if weight else values
         mistakes = [
             (
@@ -260,7 +296,7 @@ def smooth(attempt: Attempt) -> None:
         )
         same = [difference(g, r, 1e-4) is None for g, r in zip(got, right, strict=True)]
         attempt.require(
-            same[0],
+            same[0] or not math.isfinite(values[0]),
             "after one value its share of the average is 1 - weight, so the value itself is shown, "
             f"{values[0]:.4g}; you show {got[0]:.4g}",
         )
@@ -281,6 +317,8 @@ def smooth(attempt: Attempt) -> None:
             "the old one plus (1 - weight) times the value; after n values its share is "
             "1 - weight ** n",
         )
+    got = attempt([], 0.5, errors={"out of range": "without values nothing is shown: give []"})
+    attempt.require(got == [], f"without values nothing is shown; you give {got}")
 
 
 def _smooth(
@@ -304,7 +342,8 @@ def _smooth(
             shown += [] if drop else [value]
             continue
         average = weight * average + (1 - weight) * value
-        divided = average / (1 - weight ** (counted + offset)) if share and not begin else average
+        part = 1 - weight ** (counted + offset) if share and not begin else 1.0
+        divided = average / part if part else math.nan
         shown.append(divided)
         average = divided if feed else average
     return shown
@@ -330,7 +369,17 @@ def _write(folder: Path, points: dict[str, Iterable[tuple[int, float]]]) -> None
 def _read(folder: Path) -> dict[str, tuple[list[int], list[float]]]:
     """Read every scalar of a run: for each tag its steps and values."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 
-    reader = EventAccumulator(str(folder)).Reload()
-    events = {tag: reader.Scalars(tag) for tag in reader.Tags()["scalars"]}
-    return {tag: ([e.step for e in es], [e.value for e in es]) for tag, es in events.items()}
+    reader = EventAccumulator(str(folder), size_guidance={"tensors": 0}).Reload()
+    known = reader.Tags()
+    found = {tag: ([], []) for tags in known.values() if isinstance(tags, list) for tag in tags}
+    for tag in known["scalars"]:
+        events = reader.Scalars(tag)
+        found[tag] = [e.step for e in events], [e.value for e in events]
+    for tag in known["tensors"]:
+        events = reader.Tensors(tag)
+        numbers = [make_ndarray(e.tensor_proto) for e in events]
+        if all(number.shape == () and number.dtype.kind == "f" for number in numbers):
+            found[tag] = [e.step for e in events], [number.item() for number in numbers]
+    return found

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -411,3 +412,147 @@ def _deal(loader, order, done):
         next(batches, None)
     torch.set_rng_state(state)
     return list(batches)
+
+
+def _to_delete(names, keep, pattern=r"epoch_\d+\.pt"):
+    found = [name for name in names if re.fullmatch(pattern, name)]
+    found.sort(key=lambda name: int(re.findall(r"\d+", name)[0]))
+    return found[: max(0, len(found) - keep)]
+
+
+@wrong("epochs_to_delete", says="best_epoch_7.pt")
+def delete_whatever_names_an_epoch(names, keep):
+    return _to_delete(names, keep, r".*epoch.*\d+.*")
+
+
+@wrong("epochs_to_delete", says="must go")
+def delete_from_epoch_1_up(names, keep):
+    return _to_delete(names, keep, r"epoch_[1-9]\d*\.pt")
+
+
+@wrong("epochs_to_delete", says="")
+def delete_epochs_of_three_digits(names, keep):
+    return _to_delete(names, keep, r"epoch_\d{1,3}\.pt")
+
+
+@wrong("epochs_to_delete", says="must go")
+def delete_fifteen_at_most(names, keep):
+    return _to_delete(names, keep)[:15]
+
+
+@wrong("epochs_to_delete", says="must go")
+def delete_all_but_a_hundred(names, keep):
+    return _to_delete(names, min(keep, 100))
+
+
+@wrong("epochs_to_delete", says="")
+def delete_something_of_nothing(names, keep):
+    return _to_delete(names, keep) or names[-1:]
+
+
+def _whole(path, data, name="temporary", mode="wb"):
+    temporary = path.with_name(name)
+    with temporary.open(mode) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+@wrong("write_whole", says="nothing was renamed")
+def write_only_some_data(path, data):
+    return _whole(path, data) if data else path
+
+
+@wrong("write_whole", says="not 'ab'")
+def write_at_the_end(path, data):
+    return _whole(path, data, mode="ab")
+
+
+@wrong("write_whole", says="must not stop the next write")
+def write_a_new_file_only(path, data):
+    return _whole(path, data, mode="xb")
+
+
+@wrong("write_whole", says="not yours, is gone")
+def write_and_clear_the_folder(path, data):
+    for file in path.parent.iterdir():
+        if file != path:
+            file.unlink()
+    return _whole(path, data)
+
+
+@wrong("write_whole", says="let the error out")
+def write_and_ignore_the_disk(path, data):
+    temporary = path.with_name("temporary")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        with contextlib.suppress(OSError):
+            os.fsync(file.fileno())
+    temporary.replace(path)
+    return path
+
+
+@wrong("write_whole", says="renamed the old file away")
+def write_after_setting_the_old_aside(path, data):
+    if path.exists():
+        path.rename(path.with_name("old"))
+    return _whole(path, data)
+
+
+def _resume(model, optimizer, saved, batches, **how):
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    model.train()
+    losses = []
+    for inputs, targets in batches[saved["step"] :]:
+        loss = torch.nn.functional.cross_entropy(model(inputs), targets, **how)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+@wrong("go_on", says="averages over a batch")
+def go_on_with_sums(*given):
+    return _resume(*given, reduction="sum")
+
+
+@wrong("go_on", says="expected")
+def go_on_and_round(*given):
+    return [round(loss, 4) for loss in _resume(*given)]
+
+
+@wrong("go_on", says="0 batches are left")
+def go_on_with_nothing_left(*given):
+    return _resume(*given) or [0.0]
+
+
+@wrong("go_on", says="the model is not trained to the end")
+def go_on_only_if_something_is_left(model, optimizer, saved, batches):
+    left = saved["step"] < len(batches)
+    return _resume(model, optimizer, saved, batches) if left else []
+
+
+@wrong("go_on", says="lost their requires_grad")
+def go_on_and_freeze(model, *rest):
+    losses = _resume(model, *rest)
+    model.requires_grad_(False)
+    return losses
+
+
+@wrong("go_on", says="changed its input")
+def go_on_and_count_in_saved(model, optimizer, saved, batches):
+    losses = _resume(model, optimizer, saved, batches)
+    saved["step"] = len(batches)
+    return losses
+
+
+@wrong("go_on", says="")
+def go_on_with_the_new_learning_rate(model, optimizer, saved, batches):
+    groups = optimizer.state_dict()["param_groups"]
+    state = {**saved["optimizer"], "param_groups": groups}
+    return _resume(model, optimizer, {**saved, "optimizer": state}, batches)

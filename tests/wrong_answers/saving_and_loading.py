@@ -314,3 +314,169 @@ def name_by_the_alphabet(path, build, pictures):
 def name_and_forget(path, build, pictures):
     saved, model = read(path, build)
     say(saved, model, scaled(saved, pictures))
+
+
+def _differing(before, after, same):
+    names = before.keys() & after.keys()
+    equal = {name for name in names if same(before[name], after[name])}
+    return sorted((before.keys() | after.keys()) - equal)
+
+
+def _alike(old, new):
+    return old.dtype == new.dtype and torch.equal(old, new)
+
+
+@wrong("changed_names", says="whole numbers change too")
+def changes_of_floats(before, after):
+    return _differing(
+        before,
+        after,
+        lambda a, b: _alike(a, b) or (a.dtype == b.dtype and not a.is_floating_point()),
+    )
+
+
+@wrong("changed_names", says="without dimensions")
+def changes_with_dimensions(before, after):
+    return _differing(before, after, lambda a, b: _alike(a, b) or a.ndim == 0)
+
+
+@wrong("changed_names", says="empty tensors")
+def changes_of_full_tensors(before, after):
+    return _differing(before, after, lambda a, b: _alike(a, b) or a.numel() == b.numel() == 0)
+
+
+@wrong("changed_names", says="in another shape")
+def changes_of_flat_numbers(before, after):
+    return _differing(
+        before, after, lambda a, b: a.ndim == b.ndim and _alike(a.flatten(), b.flatten())
+    )
+
+
+@wrong("changed_names", says="float64 has more digits")
+def changes_in_float32(before, after):
+    return _differing(
+        before, after, lambda a, b: a.dtype == b.dtype and torch.equal(a.float(), b.float())
+    )
+
+
+@wrong("changed_names", says="float16 and bfloat16")
+def changes_of_the_bytes_a_number_takes(before, after):
+    def same(old, new):
+        kinds = [(t.is_floating_point(), t.element_size()) for t in (old, new)]
+        return kinds[0] == kinds[1] and torch.equal(old, new)
+
+    return _differing(before, after, same)
+
+
+@wrong("changed_names", says="tiny numbers")
+def changes_with_a_norm(before, after):
+    def same(old, new):
+        if (old.dtype, old.shape) != (new.dtype, new.shape):
+            return False
+        return not (old.double() - new.double()).float().norm()
+
+    return _differing(
+        before, after, lambda a, b: same(a, b) and (a.is_floating_point() or _alike(a, b))
+    )
+
+
+@wrong("changed_names", says="one dict is empty")
+def changes_of_two_full_dicts(before, after):
+    return _differing(before, after, _same) if before and after else []
+
+
+def _transplant(model, weights):
+    own = model.state_dict()
+    fits = {n: t for n, t in weights.items() if n in own and t.shape == own[n].shape}
+    model.load_state_dict(fits, strict=False)
+    return sorted(own.keys() - fits.keys()), sorted(weights.keys() - fits.keys())
+
+
+@wrong("transplant", says="mode changed")
+def transplant_and_eval(model, weights):
+    lists = _transplant(model, weights)
+    model.train(not model.training)
+    return lists
+
+
+@wrong("transplant", says="requires_grad changed")
+def transplant_and_freeze(model, weights):
+    lists = _transplant(model, weights)
+    model.requires_grad_(False)
+    return lists
+
+
+@wrong("transplant", says="dtype changed")
+def transplant_in_double(model, weights):
+    lists = _transplant(model, weights)
+    model.double()
+    return lists
+
+
+@wrong("transplant", says="changed `weights`")
+def transplant_and_clear(model, weights):
+    lists = _transplant(model, weights)
+    for tensor in weights.values():
+        tensor.zero_()
+    return lists
+
+
+@wrong("transplant", says="")
+def transplant_if_there_are_weights(model, weights):
+    return _transplant(model, weights) if weights else ([], [])
+
+
+@wrong("transplant", says="value 1")
+def transplant_believing_what_is_missing(model, weights):
+    own = model.state_dict()
+    fits = {n: t for n, t in weights.items() if n in own and t.shape == own[n].shape}
+    missing = model.load_state_dict(fits, strict=False).missing_keys
+    return sorted(missing), sorted(weights.keys() - fits.keys())
+
+
+def _name(path, build, pictures, places=lambda logits: logits.argmax(dim=1).tolist()):
+    saved = torch.load(path, map_location="cpu", weights_only=True)
+    model = build(len(saved["classes"])).eval()
+    model.load_state_dict(saved["model"])
+    logits = model((pictures - saved["mean"]) / saved["std"])
+    return [saved["classes"][place] for place in places(logits)]
+
+
+@wrong("name_pictures", says="must raise an error")
+def name_nothing_for_a_trap(path, build, pictures):
+    try:
+        return _name(path, build, pictures)
+    except Exception:
+        return None
+
+
+@wrong("name_pictures", says="not a tuple")
+def name_in_a_tuple(path, build, pictures):
+    return tuple(_name(path, build, pictures))
+
+
+@wrong("name_pictures", says="files changed")
+def name_and_delete(path, build, pictures):
+    names = _name(path, build, pictures)
+    path.unlink()
+    return names
+
+
+@wrong("name_pictures", says="")
+def name_squeezing_one_picture(path, build, pictures):
+    return _name(path, build, pictures, lambda logits: logits.argmax(dim=1).squeeze().tolist())
+
+
+@wrong("name_pictures", says="")
+def name_one_of_four(path, build, pictures):
+    return _name(path, build, pictures, lambda logits: logits[:, :4].argmax(dim=1).tolist())
+
+
+@wrong("name_pictures", says="(pictures - mean) / std")
+def name_clipped_pictures(path, build, pictures):
+    return _name(path, build, pictures.clamp(0, 1))
+
+
+@wrong("name_pictures", says="make the network by `build`")
+def name_no_pictures(path, build, pictures):
+    return _name(path, build, pictures) if len(pictures) else ["none"]

@@ -498,3 +498,145 @@ def smooth_with_a_share_that_is_multiplied(values, weight):
             value = average / (1 - weight / count)
         shown.append(value)
     return shown
+
+
+def _log_all(folder, losses, every, besides=None):
+    with SummaryWriter(folder) as writer:
+        for number, loss in enumerate(losses, start=1):
+            writer.add_scalar("loss/train", loss, number * every)
+        if besides:
+            besides(writer)
+    return len(losses) * every
+
+
+@wrong("log_losses", says="log under one tag")
+def log_a_text_too(folder, losses, every):
+    return _log_all(folder, losses, every, lambda writer: writer.add_text("note", "done"))
+
+
+@wrong("log_losses", says="nothing else")
+def log_and_leave_a_note(folder, losses, every):
+    (folder / "note.txt").write_text("done")
+    return _log_all(folder, losses, every)
+
+
+@wrong("log_losses", says="")
+def log_several_losses(folder, losses, every):
+    return _log_all(folder, losses, every) if len(losses) > 1 else 0
+
+
+@wrong("log_losses", says="log every loss")
+def log_eight_losses(folder, losses, every):
+    return _log_all(folder, losses[:8], every)
+
+
+@wrong("log_losses", says="log every loss")
+def log_finite_losses(folder, losses, every):
+    return _log_all(folder, [loss for loss in losses if math.isfinite(loss)], every)
+
+
+def _repair(folder, tag, wanted=lambda event: True):
+    events = EventAccumulator(str(folder)).Reload().Scalars(tag)
+    latest = {event.step: event.value for event in events if wanted(event)}
+    return sorted(latest), [latest[step] for step in sorted(latest)]
+
+
+@wrong("read_repaired", says="read the tag that is asked for")
+def read_one_tag(folder, tag):
+    return _repair(folder, "loss/valid")
+
+
+@wrong("read_repaired", says="")
+def read_positive_values(folder, tag):
+    return _repair(folder, tag, lambda event: not event.value < 0)
+
+
+@wrong("read_repaired", says="")
+def read_numbers_only(folder, tag):
+    return _repair(folder, tag, lambda event: not math.isnan(event.value))
+
+
+@wrong("read_repaired", says="")
+def read_a_hundred_points(folder, tag):
+    steps, values = _repair(folder, tag)
+    return steps[:100], values[:100]
+
+
+@wrong("read_repaired", says="files changed")
+def read_and_delete(folder, tag):
+    lists = _repair(folder, tag)
+    for file in folder.iterdir():
+        file.unlink()
+    return lists
+
+
+def _best(folder, tag, value=lambda number: number, passed=lambda events: False):
+    finals = {}
+    for run in folder.iterdir():
+        reader = EventAccumulator(str(run)).Reload()
+        if tag in reader.Tags()["scalars"]:
+            events = reader.Scalars(tag)
+            last = max(events, key=lambda event: event.step).value
+            if not math.isnan(last) and not passed([*events, last]):
+                finals[run.name] = value(last)
+    return min(finals, key=finals.get)
+
+
+@wrong("best_run", says="not one with nan on the way")
+def best_without_any_nan(folder, tag):
+    return _best(folder, tag, passed=lambda events: any(math.isnan(e.value) for e in events[:-1]))
+
+
+@wrong("best_run", says="")
+def best_of_absolute_values(folder, tag):
+    return _best(folder, tag, abs)
+
+
+@wrong("best_run", says="")
+def best_of_finite_values(folder, tag):
+    return _best(folder, tag, passed=lambda events: not math.isfinite(events[-1]))
+
+
+@wrong("best_run", says="")
+def best_of_long_runs(folder, tag):
+    return _best(folder, tag, passed=lambda events: len(events) < 3)
+
+
+@wrong("best_run", says="its place in a list")
+def best_run_s_place(folder, tag):
+    return sorted(run.name for run in folder.iterdir()).index(_best(folder, tag))
+
+
+def _smoothed(values, weight, counts=math.isfinite):
+    average, count, shown = 0.0, 0, []
+    for value in values:
+        if counts(value):
+            average, count = weight * average + (1 - weight) * value, count + 1
+            value = average / (1 - weight**count)
+        shown.append(value)
+    return shown
+
+
+@wrong("smooth", says="")
+def smooth_minus_infinity(values, weight):
+    return _smoothed(values, weight, lambda v: not math.isnan(v) and v != math.inf)
+
+
+@wrong("smooth", says="")
+def smooth_positive_values(values, weight):
+    return _smoothed(values, weight, lambda v: math.isfinite(v) and v >= 0)
+
+
+@wrong("smooth", says="")
+def smooth_but_0(values, weight):
+    return _smoothed(values, weight, lambda v: math.isfinite(v) and v != 0)
+
+
+@wrong("smooth", says="")
+def smooth_thirteen_values(values, weight):
+    return _smoothed(values[:13], weight) + values[13:]
+
+
+@wrong("smooth", says="without values nothing is shown")
+def smooth_nothing_to_0(values, weight):
+    return _smoothed(values, weight) or [0.0]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from helpers.training import accuracy
 from tests.exercises import checks, solutions
 
 RIGHT = []
@@ -302,6 +303,13 @@ def by_softplus(logits, targets, pos_weight):
 def by_numpy_s_steps(examples, batch_size, drop_last):
     sizes = np.diff(np.append(np.arange(0, examples, batch_size), examples))
     return [size for size in sizes if size == batch_size or not drop_last]
+
+
+@right("debugging.measure_accuracy")
+def by_a_copy_that_never_trains(model, inputs, targets):
+    twin = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        return accuracy(twin(inputs), targets)
 
 
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)

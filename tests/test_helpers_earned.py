@@ -39,7 +39,10 @@ DECLARED = {
     "helpers.tables.Table": "what `load_table`, `load_images` and `render_glyphs` return",
     "helpers.tables.read_csv": "how `load_table` reads a file",
 }
-DIAGNOSIS = "earned in lesson 16; later lessons call `diagnose`, which is made of the others"
+DIAGNOSIS = (
+    "`diagnose`, which lesson 16 earns and later lessons call, or a step of it: the lesson writes "
+    "out two of them and the loop that they repeat, and the rest are alike and are read in the file"
+)
 DECLARED |= {
     f"helpers.diagnosis.{name}": DIAGNOSIS
     for name in "take_batch repeat_step find_in_batch find_in_classes find_in_pairs "

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from helpers.order import random_state, set_random_state
+from helpers.training import accuracy
 from tests.exercises import checks, solutions
 
 RIGHT = []
@@ -351,6 +352,13 @@ def by_numpy_s_steps(examples, batch_size, drop_last):
 @right("speed_and_memory.worker_share")
 def numbers_of_numpy(start, stop, worker, workers):
     return list(np.arange(start, stop)[worker::workers])
+
+
+@right("debugging.measure_accuracy")
+def by_a_copy_that_never_trains(model, inputs, targets):
+    twin = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        return accuracy(twin(inputs), targets)
 
 
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)

@@ -87,6 +87,9 @@ def shuffle_pairs(attempt: Attempt) -> None:
             )
         still = (order == torch.arange(n, device=order.device)).float().mean().item()
         attempt.require(still < 0.5, "the pairs come back in the order in which they came")
+        steps = (order.diff() % n == 1).float().mean().item()  # as in a list that is only turned
+        say = "most pairs still follow the pair that they followed before; draw a random order"
+        attempt.require(steps < 0.5, say)
         again = attempt(inputs, targets)[0]
         attempt.require(not torch.equal(again, new_inputs), "each call must draw a new order")
         _train(model, new_inputs, new_targets, steps=60)
@@ -462,13 +465,20 @@ def mean_length(attempt: Attempt) -> None:
 _LENGTH_ERRORS = {"does not require grad": "keep the graph: no detach() or no_grad() here"}
 
 
+class _Notes(list):
+    """A list that a copied module shares, because a learner may measure on a copy."""
+
+    def __deepcopy__(self, memo: dict) -> "_Notes":
+        return self
+
+
 class _Watch(nn.Module):
     """Notes in which mode it is called, and whether a graph is recorded."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.modes: list[bool] = []
-        self.graphs: list[bool] = []
+        self.modes = _Notes()
+        self.graphs = _Notes()
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         self.modes.append(self.training)
@@ -489,7 +499,8 @@ def measure_accuracy(attempt: Attempt) -> None:
         right = _share(model.eval(), inputs, targets)
         statistics = {name: buffer.clone() for name, buffer in model.named_buffers()}
         model.train()
-        watch.modes, watch.graphs = [], []
+        watch.modes.clear()
+        watch.graphs.clear()
         got = attempt.run(model, inputs, targets)
         attempt.require(watch.modes, "the model was never asked")
         if any(watch.modes):

@@ -35,6 +35,12 @@ def one_order_for_ever(inputs, targets):
     return inputs[order], targets[order]
 
 
+@wrong("shuffle_pairs", says="still follow the pair that they followed before")
+def only_turned(inputs, targets):
+    shift = int(torch.randint(1, len(inputs), ()))
+    return inputs.roll(shift, 0), targets.roll(shift, 0)
+
+
 @wrong("shuffle_pairs", says="some are lost, repeated or changed")
 def draw_with_repetition(inputs, targets):
     order = torch.randint(0, len(inputs), (len(inputs),))

@@ -389,13 +389,6 @@ def slopes_at(curve, points):
     return torch.autograd.grad(curve(x).sum(), x)[0]
 
 
-@wrong("slopes", says="left a gradient in its input's .grad")
-def slopes_at_what_is_marked(curve, points):
-    x = points if points.requires_grad else points.clone().requires_grad_()
-    curve(x).sum().backward()
-    return x.grad
-
-
 @wrong("slopes", says="wrong for one point")
 def slopes_without_a_dimension_of_one(curve, points):
     return slopes_at(curve, points).squeeze()
@@ -421,11 +414,6 @@ def slopes_with_a_limit(curve, points):
 @wrong("slopes", says="wrong for 30 points")
 def slopes_at_eight_points(curve, points):
     return slopes_at(curve, points[:8])
-
-
-@wrong("newton_step", says="where x is marked, the number is right, but it still carries")
-def newton_with_the_graph_of_a_marked_x(curve, x):
-    return x - curve(x).detach() / slopes_at(curve, x)
 
 
 @wrong("newton_step", says="the slope is small")

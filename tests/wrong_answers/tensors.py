@@ -449,8 +449,3 @@ def distances_of_one_point_as_a_row(a, b):
 def distances_never_nought(a, b):
     distances = ((a[:, None] - b) ** 2).sum(dim=2)
     return distances.masked_fill(distances == 0, 1e-3)
-
-
-@wrong("squared_distances", says="subtract before you square")
-def distances_by_the_binomial(a, b):
-    return (a**2).sum(dim=1)[:, None] + (b**2).sum(dim=1) - 2 * a @ b.T

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import nn, optim
 
-from helpers.checkpoint import random_state, set_random_state
+from helpers.order import random_state, set_random_state
 
 
 def take_batch(loader: Iterable) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,6 +1,6 @@
 """Where random numbers stand, and in which order a loader deals its batches.
 
-`random_state` and `set_random_state` are earned in lesson 15, which uses the rest.
+Lesson 15 says what these do for `fit_resumable`.
 """
 
 import io

@@ -1,6 +1,7 @@
 """Fixtures of several test modules; what they import stands in `tests/support.py`."""
 
 import shutil
+import urllib.error
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,20 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """Give torch a cache of its own, and no network."""
+
+    def no_network(*arguments, **options):
+        raise urllib.error.URLError("no network here")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("torch.hub.urlopen", no_network)
+    cache = tmp_path / "home" / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    return cache
 
 
 @pytest.fixture(scope="module")

@@ -25,12 +25,10 @@ from helpers.checkpoint import (
     load_checkpoint,
     load_weights,
     newest_checkpoint,
-    random_state,
     save_checkpoint,
-    set_random_state,
     unpack,
 )
-from helpers.order import require_repeatable, take_order
+from helpers.order import random_state, require_repeatable, set_random_state, take_order
 from tests.resuming import (
     EPOCHS,
     LOADERS,

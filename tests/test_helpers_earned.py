@@ -57,7 +57,7 @@ DECLARED |= {
 }
 DECLARED |= {
     f"helpers.{name}": CHECKPOINTS
-    for name in "order.random_state order.set_random_state order.take_order order.set_order "
+    for name in "order.take_order order.set_order "
     "order.require_repeatable order.require_same_order examine.why_unreadable "
     "examine.why_unsaved examine.prefix_hints examine.parameter_names examine.put_back "
     "examine.misfits".split()

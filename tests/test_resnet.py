@@ -1,7 +1,6 @@
 """Lesson 18's ImageNet weights on request, offline, and its plans."""
 
 import ast
-import urllib.error
 
 import pytest
 import torch
@@ -12,20 +11,6 @@ from tests.benchmarks.fashion_mnist import lesson
 from tools.notebooks import read
 
 STEM = "18_resnet_and_mobilenet"
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """Give torch a cache of its own, and no network."""
-
-    def no_network(*arguments, **options):
-        raise urllib.error.URLError("no network here")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("torch.hub.urlopen", no_network)
-    cache = tmp_path / "home" / "hub" / "checkpoints"
-    cache.mkdir(parents=True)
-    return cache
 
 
 def asked_for(name, monkeypatch):

@@ -2,7 +2,6 @@
 
 import ast
 import shutil
-import urllib.error
 from pathlib import Path
 
 import pytest
@@ -84,20 +83,6 @@ def picture_folder(path):
             inputs[i, 2 * label] += 0.6
         write_image_folder(Table(inputs, targets, [], ["ants", "bees"]), path / "pictures" / part)
     return path / "pictures"
-
-
-@pytest.fixture
-def hub(tmp_path, monkeypatch):
-    """Give torch a cache of its own, and no network."""
-
-    def no_network(*arguments, **options):
-        raise urllib.error.URLError("no network here")
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("torch.hub.urlopen", no_network)
-    cache = tmp_path / "home" / "hub" / "checkpoints"
-    cache.mkdir(parents=True)
-    return cache
 
 
 def save_weights(network, name, cache):

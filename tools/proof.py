@@ -52,7 +52,7 @@ PARTS = {
     "mutants": _tests("each solution with one slip in it is refused by its check", "mutants"),
     "canaries": _tests("notebooks broken on purpose turn strict nbval red", "canaries"),
     "browser": _tests("every lesson, from restart to end, in JupyterLab", "browser"),
-    "full_size": _tests("lessons 10 and 11 on sets of full size", "full_size"),
+    "full_size": _tests("lessons 10, 11 and 18 on sets of full size", "full_size"),
     "elsewhere": _tests("every lesson on a machine set up differently", "elsewhere"),
     "spawn": _tests("lessons whose loaders spawn their workers", "spawn"),
     "devices": _tests("every lesson on a pretended accelerator", "devices"),

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from IPython.core.inputtransformer2 import TransformerManager
 
-from helpers.checks import attempt, compare
+from helpers.checks import attempt, clues, compare, switches
+from helpers.checks import judge as judging
 from helpers.checks.attempt import WrongAnswer, is_stub
 
 FILE_BYTES = 64 * 2**20
@@ -196,7 +197,9 @@ def fingerprint(module: types.ModuleType) -> dict[str, Any]:
 
     Of torch only the comparisons are held, for torch changes others of its functions by itself.
     """
-    owners = [attempt, compare, module, attempt.Attempt, WrongAnswer, builtins]
+    engine = [attempt, clues, compare, judging, switches]
+    classes = [attempt.Attempt, WrongAnswer, clues.Strays, judging.Watch]
+    owners = [*engine, module, *classes, builtins]
     listed = [(owner, name, value) for owner in owners for name, value in vars(owner).items()]
     listed += [(owner, name, getattr(owner, name, None)) for owner, name in COMPARISONS]
     found = {}

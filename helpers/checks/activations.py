@@ -164,6 +164,7 @@ def _layer(attempt: Attempt, n_in: int, n_out: int, dead: int) -> nn.Linear:
         layer.bias += 0 if dead else 1e3  # then all are on for every input
         layer.bias[:dead] = -1e4
         layer.bias[-1] = 30.0  # on for every input, so that no input finds all units off
+        layer.weight[-1] = 0.0
         if dead:
             layer.weight[0] = layer.bias[0] = 0.0
     return layer
@@ -280,15 +281,15 @@ _ONE_NUMBER = {
 def _judge_within_a_percent(attempt: Attempt, answers: Sequence[tuple]) -> None:
     """Do what `judge` does, for answers that hang on chance."""
 
-    def near(got: float, right: float) -> bool:
-        return got == right or abs(got / right - 1) <= 0.01
+    def near(got: float, right: float, share: float = 0.01) -> bool:
+        return got == right or abs(got / right - 1) <= share
 
     wrong = [answer for answer in answers if not near(*answer[:2])]
     if not wrong:
         return
     for say in dict.fromkeys(say for _, say in wrong[0][2]):
         explained = all(
-            any(near(got, bad) for bad in [bad for bad, why in mistakes if why == say] or [got])
+            any(near(got, bad, 0.03) for bad in [b for b, why in mistakes if why == say] or [got])
             for got, _, mistakes, *_ in answers
         )
         attempt.require(not explained, say)

@@ -1,22 +1,26 @@
 """Checks for the exercises of lesson 03, gradient descent."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 
 from helpers.checks.attempt import Attempt, exercise
-from helpers.checks.judge import probe
+from helpers.checks.judge import judge, probe
 
 
 @exercise
 def descend_once(attempt: Attempt) -> None:
     """Return the weight after one step of gradient descent on the mean squared error."""
     dtypes = [torch.float32] if attempt.device.type == "mps" else [torch.float32, torch.float64]
+    cases = []
     for n in (2 * attempt.pick(3, 15) + 1, 1, 4):  # odd: a quarter of it is nobody's factor
         for dtype in dtypes:
-            inputs, noise = attempt.randn(n, dtype=dtype) + 2, attempt.randn(n, dtype=dtype)
-            weight, lr = attempt.randn(1, dtype=dtype)[0] - 3, attempt.pick(1, 9) / 97
+            # so near to 0 that the weight is always below its best value
+            inputs, noise = (attempt.randn(n, dtype=dtype).clamp(-1.5, 1.5) for _ in range(2))
+            inputs = inputs + 2
+            weight = attempt.randn(1, dtype=dtype)[0].clamp(max=1) - 3
+            lr = attempt.pick(1, 9) / 97
             targets = 2 * inputs + noise
             misses = weight * inputs - targets
             gradient = (2 * misses * inputs).mean()
@@ -58,18 +62,20 @@ def descend_once(attempt: Attempt) -> None:
                 ),
             ]
             right = weight - lr * gradient
-            got = attempt(weight, inputs, targets, lr)
-            attempt.recognise(got, right, mistakes)
-            if isinstance(got, torch.Tensor) and got.dtype == right.dtype:
-                say = f"one weight has shape (); yours has shape {tuple(got.shape)}"
-                attempt.require(got.ndim == 0, say)
-                step, wanted = (got - weight).item(), (right - weight).item()
-                attempt.require(
-                    math.isclose(step, wanted, rel_tol=0.01, abs_tol=1e-4),
-                    f"the weight moves by -lr * gradient, {wanted:.4g}, and yours by {step:.4g}; "
-                    "the gradient is the average of 2 * (weight * input - target) * input",
-                )
-            attempt.expect(got, right)
+            cases.append(((weight, inputs, targets, lr), right, mistakes))
+
+    def by_step(got: object, inputs: Sequence) -> None:
+        if isinstance(got, torch.Tensor) and got.dtype == inputs[0].dtype:
+            say = f"one weight has shape (); yours has shape {tuple(got.shape)}"
+            attempt.require(got.ndim == 0, say)
+            step, wanted = (got - inputs[0]).item(), (_descended(*inputs) - inputs[0]).item()
+            attempt.require(
+                math.isclose(step, wanted, rel_tol=0.01, abs_tol=1e-4),
+                f"the weight moves by -lr * gradient, {wanted:.4g}, and yours by {step:.4g}; "
+                "the gradient is the average of 2 * (weight * input - target) * input",
+            )
+
+    judge(attempt, cases, otherwise=by_step)
     for size, what in [(5, "an input or a target is below 0"), (60, "n is 60")]:
         far, x, y = attempt.randn(1)[0].abs() + 3, attempt.randn(size), attempt.randn(size)
         for weight, inputs, targets, lr, where in [
@@ -84,9 +90,11 @@ def descend_once(attempt: Attempt) -> None:
     say = "a new tensor is wanted, also where `lr` is 0"
     attempt.require(attempt.run(weight, inputs, targets, 0.0) is not weight, say)
     if len(dtypes) > 1:
-        parts = [part.double() / 3 for part in (weight, inputs, targets)]
         say = "nearly right, but not as exact as float64: compute in the dtype that comes in"
-        probe(attempt, [((*parts, 0.003), _descended(*parts, 0.003), say)], rtol=1e-9)
+        third = (weight.double() / weight / 3, 0 * inputs.double(), targets.double())
+        parts = [tuple(part.double() / n for part in (weight, inputs, targets)) for n in (3, 7, 11)]
+        cases = [((*given, 0.003), _descended(*given, 0.003), say) for given in (third, *parts)]
+        probe(attempt, cases, rtol=1e-9)
 
 
 def _descended(

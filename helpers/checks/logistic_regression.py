@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from helpers.checks.attempt import Attempt, exercise
-from helpers.checks.compare import ANYTHING
+from helpers.checks.compare import ANYTHING, difference
 from helpers.checks.judge import Case, Watch, alike, judge, probe
 
 
@@ -247,7 +247,7 @@ def cheapest_threshold(attempt: Attempt) -> None:
         if isinstance(got, float):
             options, costs = _options(*inputs)
             place = (options - got).abs().argmin()
-            listed = abs(float(options[place]) - got) <= 1e-6
+            listed = difference(got, options[place].item(), 1e-6) is None
             say = f"{got:.4g} is none of the probabilities, and not 2.0: try just these"
             attempt.require(listed, say)
             say = f"{got:.4g} costs {float(costs[place]):g} where somebody costs {inputs[2:]}"

@@ -28,6 +28,8 @@ def stable_log_softmax(attempt: Attempt) -> None:
             logits[0] += 1000
             logits[1] -= 1000
             logits[2, 1] = logits[2, 0] + 1000
+            gap = logits[:, 1] - logits[:, 0]  # so large that float32 rounds the loss of 0 to 0
+            logits[:, 1] += 40 * torch.where(gap < 0, -1, 1)
         expected, whole = functional.log_softmax(logits, dim=1), logits - logits.max()
         shifted = logits - logits.max(dim=1, keepdim=True).values
         mistakes = [
@@ -61,13 +63,17 @@ def stable_log_softmax(attempt: Attempt) -> None:
                     ),
                 ],
             )
+            by_hand()
+
+    def by_hand() -> None:
+        parts = "softmax", "logsumexp", "logaddexp", "cross_entropy"
+        own = {name for name in watch.called if any(part in name for part in parts)}
+        say = "write it with maximum, exponential, sum and logarithm, without torch's "
+        attempt.require(not own, say + " and ".join(sorted(own)))
 
     with Watch() as watch:
         judge(attempt, cases, errors=_NO_ROOM, otherwise=simpler)
-    parts = "softmax", "logsumexp", "logaddexp", "cross_entropy"
-    own = {name for name in watch.called if any(part in name for part in parts)}
-    say = "write it with maximum, exponential, sum and logarithm, without torch's "
-    attempt.require(not own, say + " and ".join(sorted(own)))
+    by_hand()
 
 
 _OVER_EXAMPLES = "the examples compete with each other; the classes of one row should"

@@ -38,8 +38,12 @@ LABEL = "def label_scores(scores, labels):\n    {}\n\n\ncheck.label_scores(label
 DISTANCES = "def squared_distances(a, b):\n    {}\n\n\ncheck.squared_distances(squared_distances)"
 
 
+UPSIDE_DOWN = "return images[:, top : top + size, left : left + size].permute(0, 3, 1, 2).flip(2)"
+
 RIGHT_DISTANCES = "return ((a.unsqueeze(1) - b) ** 2).sum(2)"
 
+
+OTHERS = ("label_scores", "squared_distances", "crop_channels_first")
 
 GREEN_LINE = "print('\\x1b[32m✓ {}: right\\x1b[0m')"
 
@@ -150,16 +154,31 @@ CLASS = {
             exercise(LABEL.format("return scores")),
             exercise(
                 "from helpers.checks.attempt import Attempt\n"
-                "Attempt.expect = lambda *a, **k: None\n" + DISTANCES.format("return 0")
+                "Attempt.expect = Attempt.require = lambda *a, **k: None\n"
+                + DISTANCES.format("return 0")
             ),
-            exercise(CROP.format("torch.allclose = lambda *a, **k: True\n    return images")),
+            exercise(CROP.format(f"torch.allclose = lambda *a, **k: True\n    {UPSIDE_DOWN}")),
             exercise("check.scale_columns = None\nscale_columns = 5"),
         ],
         {
-            "label_scores": ("wrong", "expected shape"),
+            "label_scores": ("wrong", "one score for each example"),
             "squared_distances": ("error", "it changed helpers.checks.tensors.label_scores"),
             "crop_channels_first": ("error", "by which answers are judged"),
             "scale_columns": ("error", "no cell calls check.scale_columns"),
+        },
+    ),
+    "bob/probes.ipynb": (
+        [
+            cell(SETUP),
+            exercise(
+                "import helpers.checks.judge as probes\n"
+                "probes.difference = lambda *a, **k: None\n"
+                + SCALE.replace("std(0)", "std(0).clamp(min=0.1)")
+            ),
+        ],
+        {
+            "scale_columns": ("error", "it changed helpers.checks.judge.difference"),
+            **{name: ("error", "no cell calls") for name in OTHERS},
         },
     ),
     "cem/hangs.ipynb": (

@@ -515,6 +515,7 @@ def largest_stable_lr(attempt: Attempt) -> None:
         (torch.tensor([attempt.pick(5, 20) / 4]), "there is one input"),
         (torch.zeros(5), "all inputs are 0; only the bias has a slope then"),
         (torch.full((4,), 1.5), "all inputs are the same"),
+        (torch.ones(3), "all inputs are 1: the steepest direction is at 45 degrees"),
         (torch.tensor([-1.1, 1.1]), "the inputs' mean is 0"),
         (torch.tensor([-1.2, 1.1, 1.2, -0.9]), "both curvatures are nearly the same"),
         (far.cpu(), "there are a hundred inputs"),

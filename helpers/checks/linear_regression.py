@@ -1,5 +1,6 @@
 """Checks for the exercises of lesson 04, linear regression."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -44,6 +45,7 @@ def average_loss(attempt: Attempt) -> None:
         (attempt.randn(3).abs() / 100, [4, 2, 7], "means are small: return them unrounded"),
         (attempt.randn(3).abs() * 900, [4, 2, 7], "means are large"),
         (attempt.randn(1), [9], "there is one batch"),
+        (attempt.randn(1).abs() + 1, [1], "there is one example"),
         (attempt.randn(40).abs() + 1, range(1, 41), "there are 40 batches"),
         (attempt.randn(3).abs() + 1, [60_000, 200, 40_000], "batches are large"),
     ]:
@@ -204,6 +206,11 @@ def r_squared(attempt: Attempt) -> None:
             said = known + 0.5
         right = 1 - ((known - said) ** 2).sum() / ((known - known.mean()) ** 2).sum()
         probe(attempt, [((said.unsqueeze(1), known), right, f"wrong where {where}")])
+    known = torch.arange(3.0, device=attempt.device)  # their squares add up to 2 around the mean
+    said = known + torch.eye(3, device=attempt.device)[0] * math.sqrt(4 / 3)
+    right = torch.tensor(1 / 3, device=attempt.device)
+    say = "wrong where R² is a third: return it unrounded"
+    probe(attempt, [((said.unsqueeze(1), known), right, say)], rtol=1e-6)
 
 
 def _standard(numbers: torch.Tensor) -> torch.Tensor:

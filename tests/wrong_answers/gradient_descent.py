@@ -710,3 +710,10 @@ def largest_lr_of_one_input_without_bias(inputs):
 @wrong("largest_stable_lr", says="all inputs are 0")
 def largest_lr_below_one(inputs):
     return min(2 / torch.linalg.eigvalsh(table_of(inputs))[-1].item(), 0.9)
+
+
+@wrong("largest_stable_lr", says="")
+def largest_lr_of_every_second_degree(inputs):
+    angles = torch.arange(0, 180, 2).deg2rad().unsqueeze(1)
+    changes = angles.cos() * inputs + angles.sin()  # (directions, n)
+    return 2 / (2 * changes**2).mean(dim=1).max().item()

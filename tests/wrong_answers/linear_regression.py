@@ -511,3 +511,14 @@ def closed_form_with_a_ridge(inputs, targets):
 def closed_form_of_a_bias_of_at_least_minus_five(inputs, targets):
     weights, bias = solved(inputs, targets)
     return weights, bias.clamp(min=-5)
+
+
+@wrong("average_loss", says="wrong where there is one")
+def average_guarded_against_no_example(means, sizes):
+    return (means * sizes).sum() / (sizes.sum() + 1e-4)
+
+
+@wrong("r_squared", says="")
+def r_squared_of_four_places(predictions, targets):
+    left = ((targets - predictions[:, 0]) ** 2).sum()
+    return (1 - left / ((targets - targets.mean()) ** 2).sum()).round(decimals=4)

@@ -640,3 +640,15 @@ def smooth_thirteen_values(values, weight):
 @wrong("smooth", says="without values nothing is shown")
 def smooth_nothing_to_0(values, weight):
     return _smoothed(values, weight) or [0.0]
+
+
+@wrong("best_run", says="")
+def best_at_step_30(folder, tag):
+    finals = {}
+    for run in folder.iterdir():
+        reader = EventAccumulator(str(run)).Reload()
+        if tag in reader.Tags()["scalars"]:
+            at_30 = [event.value for event in reader.Scalars(tag) if event.step == 30]
+            if at_30 and not math.isnan(at_30[0]):
+                finals[run.name] = at_30[0]
+    return min(finals, key=finals.get)

@@ -145,6 +145,7 @@ def window_dataset(attempt: Attempt) -> None:
             mistakes = [
                 ((window, series[i + width - 1]), "the target is the window's own last value"),
                 ((window, series[i + width : i + width + 1]), "the target should have shape ()"),
+                ((window, target.item()), "the target is a Python float; return a tensor"),
                 ((series[i : i + width + 1], target), "the window holds its target, the answer"),
                 (
                     (window, ANYTHING),

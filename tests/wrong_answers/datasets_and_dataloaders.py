@@ -125,6 +125,16 @@ def window_dataset_target_sliced(series, width):
     return Sliced(series, width)
 
 
+@wrong("window_dataset", says="the target is a Python float")
+def window_dataset_target_as_a_float(series, width):
+    class Unpacked(Windows):
+        def __getitem__(self, index):
+            window, target = super().__getitem__(index)
+            return window, target.item()
+
+    return Unpacked(series, width)
+
+
 @wrong("window_dataset", says="dataset[0] raised AttributeError")
 def window_dataset_forgets_the_series(series, width):
     class Forgets(Windows):

@@ -241,6 +241,7 @@ def go_on(attempt: Attempt) -> None:
         "must be Tensor, not": "the model takes a batch's inputs, the loss outputs and targets",
         "slice indices must": 'saved["step"] says how many batches were trained on',
         "loaded state dict": 'the optimizer takes saved["optimizer"]',
+        "collections.OrderedDict": 'saved["model"] is no model: load_state_dict puts it in',
     }
     for done, total in ((3, 7), (0, 3), (4, 4), (1, 12)):
         features, classes = attempt.pick(3, 6), attempt.pick(2, 5)
@@ -266,12 +267,17 @@ def go_on(attempt: Attempt) -> None:
         ways = {
             "the model's own weights were not put back": {"forget": "model"},
             "the optimizer's state was not put back": {"forget": "optimizer"},
+            "put both states back before the first step": {"forget": "model optimizer"},
             "the gradients add up: zero_grad is missing": {"zero": False},
             "train in train mode: model.train()": {"train": False},
             "with step 3 the batches 0, 1 and 2 are done: not 3": {"more": 1},
             "you trained on a batch that was done already": {"more": -1},
             "take each loss before its step, not after": {"after": True},
             "the model learns nothing: backward() or optimizer.step() is missing": {"step": False},
+            "this only measures: train, by model.train(), backward() and optimizer.step()": {
+                "step": False,
+                "train": False,
+            },
         }
         mistakes = [(functools.partial(_losses, go, way), say) for say, way in ways.items()]
         if expected:
@@ -320,7 +326,7 @@ def _go_on(
     """Go on as the reference does, or with one of the known mistakes."""
     model, optimizer = _make(attempt, features, classes)
     for name, part in (("model", model), ("optimizer", optimizer)):
-        part.load_state_dict(copy.deepcopy((start if name == forget else saved)[name]))
+        part.load_state_dict(copy.deepcopy((start if name in forget else saved)[name]))
     left = batches[max(0, saved["step"] + more) :]
     return model, _train(model, optimizer, left, **ways), optimizer
 

@@ -556,3 +556,27 @@ def go_on_with_the_new_learning_rate(model, optimizer, saved, batches):
     groups = optimizer.state_dict()["param_groups"]
     state = {**saved["optimizer"], "param_groups": groups}
     return _resume(model, optimizer, {**saved, "optimizer": state}, batches)
+
+
+@wrong("go_on", says="put both states back before the first step")
+def go_on_and_restore_at_last(model, optimizer, saved, batches):
+    losses = _train(model, optimizer, batches[saved["step"] :])
+    _restore(model, optimizer, saved)
+    return losses
+
+
+@wrong("go_on", says="this only measures")
+def go_on_without_training(model, optimizer, saved, batches):
+    _restore(model, optimizer, saved)
+    with torch.no_grad():
+        return [
+            nn.functional.cross_entropy(model(inputs), targets).item()
+            for inputs, targets in batches[saved["step"] :]
+        ]
+
+
+@wrong("go_on", says="is no model: load_state_dict puts it in")
+def go_on_with_a_dict_as_model(model, optimizer, saved, batches):
+    model = saved["model"]
+    optimizer.load_state_dict(saved["optimizer"])
+    return _train(model, optimizer, batches[saved["step"] :])

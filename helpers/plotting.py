@@ -695,3 +695,40 @@ def draw_medians(
         low, high = (_plain(rounds.quantile(share, dim=0)) for share in (0.25, 0.75))
         ax.vlines(places, low, high, color="black", linewidth=1)
     return ax
+
+
+def draw_regions(
+    panels: dict[str, tuple[Callable, torch.Tensor, torch.Tensor]],
+    title: str = "",
+    reach: float = 2.5,
+) -> Figure:
+    """Draw where models of two features answer class 1: one panel a model, grey where they do.
+
+    Args:
+        panels: For each title a model, which gives logits, (points, 1), and points to draw on top:
+            their places, (points, 2), and classes, 0 or 1, (points, 1), on the model's device.
+        title: Of the figure.
+        reach: How far a panel goes from the middle, in each direction.
+
+    Returns:
+        The figure; the last panel has the legend.
+    """
+    size = (3.1 * len(panels), 3.2)
+    fig, (axes,) = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True)
+    side = torch.linspace(-reach, reach, 101)
+    grid = torch.cartesian_prod(side, side)  # (10201, 2)
+    for ax, (name, (model, places, classes)) in zip(axes, panels.items(), strict=True):
+        with torch.inference_mode():
+            logits = model(grid.to(places.device)).reshape(101, 101).T.cpu()
+        levels = [-float("inf"), 0, float("inf")]
+        ax.contourf(side, side, logits, levels=levels, colors=["1", "0.82"])
+        for label in (0, 1):
+            own = places[classes[:, 0] == label].cpu()
+            look = {"s": 9, "marker": "os"[label], "edgecolors": "white", "linewidths": 0.3}
+            ax.scatter(*own.T.numpy(), label=f"class {label}", **look)
+        ax.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+        ax.set_xlabel("first feature")
+    axes[0].set_ylabel("second feature")
+    axes[-1].legend(loc="lower left")
+    fig.suptitle(title)
+    return fig

@@ -24,6 +24,7 @@ from helpers.plotting import (
     draw_paths,
     draw_points,
     draw_ratios,
+    draw_regions,
     draw_workflow,
 )
 from tests.support import run_python
@@ -369,3 +370,22 @@ def test_calls_stand_in_a_row_a_way_with_a_frame_each_and_a_square_a_position():
     assert texts(ax) == ["one by one: 3 calls", "2", "0", "1", "lists: 2 calls", "2", "0", "1"]
     wide = [patch.get_width() for patch in ax.patches if patch.get_width() > 0.8]
     assert wide == pytest.approx([1.2, 1.2, 1.2, 2.2, 1.2])
+
+
+def test_draw_regions_paints_where_the_model_answers_class_1():
+    model = torch.nn.Linear(2, 1)
+    with torch.no_grad():
+        model.weight.copy_(torch.tensor([[1.0, 0.0]]))
+        model.bias.zero_()
+    places = torch.tensor([[-1.0, 0.5], [1.0, 0.0], [2.0, 1.0]])
+    classes = torch.tensor([[0.0], [1.0], [1.0]])
+    panels = {"one": (model, places, classes), "two": (model, places, classes)}
+    fig = draw_regions(panels, title="T", reach=3)
+    assert [ax.get_title() for ax in fig.axes] == ["one", "two"]
+    assert fig.get_suptitle() == "T"
+    grey = fig.axes[0].collections[0].get_paths()[1].vertices
+    assert grey[:, 0].min() == pytest.approx(0, abs=1e-6) and grey[:, 0].max() == 3
+    clouds = fig.axes[0].collections[1:]
+    assert [len(cloud.get_offsets()) for cloud in clouds] == [1, 2]
+    assert model.training and not model.weight.grad
+    plt.close(fig)

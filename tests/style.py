@@ -16,7 +16,7 @@ from tools.notebooks import tags
 
 # These wait for their rewriting. The list only shrinks.
 NOT_REWRITTEN = """
-10_feedforward_network 12_transfer_learning 13_tensorboard
+10_feedforward_network 13_tensorboard
 """.split()
 
 MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
@@ -131,7 +131,8 @@ def a_lesson_is_not_overfull(lesson: Lesson) -> Iterator[str]:
     words = statistics.median(len(cell.source.split()) for cell in lesson.prose)
     if words > MEDIAN_WORDS:
         yield f"the median markdown cell has {words:g} words, over {MEDIAN_WORDS}"
-    for line in (line for lines in _code_lines(lesson) for line in lines if len(line) > WIDEST):
+    wide = [line for lines in _code_lines(lesson) for line in lines if len(line) > WIDEST]
+    for line in (line for line in wide if not line.startswith("from ")):  # imports are not read
         yield f"a line of {len(line)} letters: {line.strip()[:60]}"
 
 

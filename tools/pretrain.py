@@ -28,13 +28,13 @@ DECAY = 1.0  # far above the usual 0.01: features that rely on little carry over
 
 def make_reader(classes: int) -> nn.Sequential:
     """Make the network: a backbone that gives 512 features of a 16 x 16 picture, and a head."""
-    backbone = nn.Sequential(
-        *(nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(64, 128, 3, padding=1), nn.BatchNorm2d(128), nn.ReLU(), nn.MaxPool2d(2)),
-        nn.Flatten(),
-    )
-    return nn.Sequential(backbone, nn.Linear(512, classes))
+
+    def block(n_in, n_out):
+        conv = nn.Conv2d(n_in, n_out, 3, padding=1)
+        return conv, nn.BatchNorm2d(n_out), nn.ReLU(), nn.MaxPool2d(2)
+
+    layers = *block(1, 32), *block(32, 64), *block(64, 128), nn.Flatten()
+    return nn.Sequential(nn.Sequential(*layers), nn.Linear(512, classes))
 
 
 class Result(NamedTuple):

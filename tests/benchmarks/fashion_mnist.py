@@ -95,15 +95,18 @@ def cnn(seed: int, epochs: int, train: Table) -> Result:
 def resnet(seed: int, name: str, train: Table) -> Result:
     """Train the ResNet of lesson 18 by one of its plans."""
     blocks = ("conv_norm", "two_convs", "Residual", "residual_block", "make_network")
-    space = lesson("18_resnet_and_mobilenet", *blocks, "train_network", "augment", "plans")
+    names = (*blocks, "train_network", "augment", "keys", "plans")
+    space = lesson("18_resnet_and_mobilenet", *names)
     if name not in space["plans"]:
         raise SystemExit(f"no plan {name!r}; choose one of {list(space['plans'])}")
-    plan = space["plan"] = space["plans"][name]  # augment reads these two
+    plan = dict(zip(space["keys"], space["plans"][name], strict=True))
+    space["plan"] = plan  # augment reads these two
     space["flip"] = True
     build = {key: plan[key] for key in ("widths", "blocks", "pool")}
     torch.manual_seed(seed)
     model = space["make_network"](space["residual_block"], channels=train.inputs.shape[1], **build)
-    how = {"epochs": plan["epochs"], "rate": 0.1, "augment": space["augment"], "smooth": 0.1}
+    how = {key: plan[key] for key in ("epochs", "batch", "rate")}
+    how |= {"augment": space["augment"], "smooth": 0.1}
     began = clocks()
     space["train_network"](model, train, **how)
     return Mirrored(model), *since(began)

@@ -16,7 +16,7 @@ from tools.notebooks import tags
 
 # These wait for their rewriting. The list only shrinks.
 NOT_REWRITTEN = """
-10_feedforward_network 13_tensorboard
+10_feedforward_network
 """.split()
 
 MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
@@ -24,6 +24,8 @@ MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
 LONGER = {
     # thirteen functions to repair, two cells each, of which a docstring is half the code
     "16": (8, 2),
+    # loops that log are written out whole, and figures are read back from files
+    "13": (0, 2),
 }
 MOST_FULL = 3  # cells of exactly USUAL_LINES lines: more would have been packed to the limit
 WIDEST = 88  # letters of a line of code
@@ -39,7 +41,7 @@ HARD_WORDS = re.compile(
 PLOT = re.compile(r"^\s*(?:fig|ax|axes|plt)\b|\bax\.|plt\.|axes\[")
 PREDICTION = re.compile(r"^\*\*Predict:\*\* .+\?$", re.M)
 KINDS = re.compile(
-    r"shape|\([^)]*\)|float|int|number|bool|string|list|tuple|function|tensor|class|module|name",
+    r"shape|\([^)]*\)|float|int|number|bool|string|list|tuple|function|tensor|class|module|name|path",
     re.I,
 )
 

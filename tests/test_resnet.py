@@ -41,9 +41,10 @@ def test_without_cache_and_network_the_error_says_what_to_do(name, hub, monkeypa
 
 
 def test_the_plans_have_the_layers_that_the_lesson_says():
-    names = ("conv_norm", "two_convs", "Residual", "residual_block", "make_network", "plans")
-    space = lesson(STEM, *names)
-    for name, plan in space["plans"].items():
+    names = ("conv_norm", "two_convs", "Residual", "residual_block", "make_network")
+    space = lesson(STEM, *names, "keys", "plans")
+    for name, settings in space["plans"].items():
+        plan = dict(zip(space["keys"], settings, strict=True))
         build = {key: plan[key] for key in ("widths", "blocks", "pool")}
         model = space["make_network"](space["residual_block"], **build)
         convs = [m for m in model.modules() if isinstance(m, torch.nn.Conv2d)]

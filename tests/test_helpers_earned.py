@@ -40,8 +40,8 @@ DECLARED = {
     "helpers.tables.read_csv": "how `load_table` reads a file",
 }
 DIAGNOSIS = (
-    "`diagnose`, which lesson 16 earns and later lessons call, or a step of it: the lesson writes "
-    "out two of them and the loop that they repeat, and the rest are alike and are read in the file"
+    "`diagnose`, which lesson 16 tries on its broken trainings, or a step of it: the lesson takes "
+    "most of them by hand first, writes out the loop they repeat, and says where the rest is read"
 )
 DECLARED |= {
     f"helpers.diagnosis.{name}": DIAGNOSIS
@@ -51,13 +51,13 @@ DECLARED |= {
 }
 DECLARED |= {
     f"helpers.checkpoint.{name}": CHECKPOINTS
-    for name in "CheckpointError read_whole newest_first newest_checkpoint compare_weights "
+    for name in "read_whole newest_first newest_checkpoint compare_weights "
     "load_weights pack unpack epoch_name save_epoch newest_full resume skip step_scheduler "
     "fit_resumable".split()
 }
 DECLARED |= {
     f"helpers.{name}": CHECKPOINTS
-    for name in "order.take_order order.set_order "
+    for name in "order.random_state order.set_random_state order.take_order order.set_order "
     "order.require_repeatable order.require_same_order examine.why_unreadable "
     "examine.why_unsaved examine.prefix_hints examine.parameter_names examine.put_back "
     "examine.misfits".split()

@@ -216,6 +216,7 @@ def run_steps(attempt: Attempt) -> None:
         def steps(
             zero: bool,
             step: bool = True,
+            after: bool = False,
             batches: list = batches,
             start: nn.Module = model,
             lr: float = lr,
@@ -231,6 +232,8 @@ def run_steps(attempt: Attempt) -> None:
                 loss.backward()
                 if step:
                     optimizer.step()
+                if after:
+                    losses[-1] = _tilted(twin(some_inputs), some_targets).item()
             return losses, twin
 
         right, reference = steps(zero=True)
@@ -246,6 +249,7 @@ def run_steps(attempt: Attempt) -> None:
         mistakes = [
             (sick, grown.format(max(sick[count // 2 :]), right[-1])),
             (steps(zero=True, step=False)[0], "the loss does not fall: no step is taken"),
+            (steps(zero=True, after=True)[0], "take each loss before its step, not after"),
             (right[:-1], "one loss is missing: return one for each batch"),
             (right[::-1], "return the losses in the order of the batches"),
         ]

@@ -413,3 +413,14 @@ def forget_the_strength(inputs, strength):
 def noise_in_place(inputs, strength):
     inputs += strength * torch.randn_like(inputs)
     return copy.copy(inputs)
+
+
+@wrong("run_steps", says="before its step, not after")
+def run_steps_and_look_afterwards(model, loss_fn, optimizer, batches):
+    losses = []
+    for inputs, targets in batches:
+        optimizer.zero_grad()
+        loss_fn(model(inputs), targets).backward()
+        optimizer.step()
+        losses.append(loss_fn(model(inputs), targets).item())
+    return losses

@@ -29,13 +29,13 @@ SEED = os.environ.get("PROOF_SEED", "0")
 # The lessons that write into data/ or runs/: where, and the cell that does; interrupted there too.
 WRITES = {
     "06_datasets_and_dataloaders": (["data", "digits"], "24647323"),
-    "13_tensorboard": (["runs", "tensorboard"], "757991c2"),
+    "13_tensorboard": (["runs", "tensorboard"], "ef69e5d6"),
 }
 
 # Cells whose output is another when a section runs again: folders keep what was written into them,
 # so TensorBoard shows it twice.
 MOVES_ON = {
-    "13_tensorboard": ["f2c33dbe", "ef3eba49"],
+    "13_tensorboard": ["aef1b5ea", "faed94f5"],
     # files are there already: "Overwriting"
     "15_checkpointing": ["18e19578", "009ee15a", "c5006819"],
 }

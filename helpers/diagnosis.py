@@ -1,7 +1,7 @@
 """What can be found wrong with a training before it begins.
 
 `diagnose` is what lessons call. The others are its steps: most yield a line a finding.
-Lesson 16 earns `repeat_step`.
+Lesson 16 earns `diagnose` and `repeat_step`.
 """
 
 import copy

@@ -23,7 +23,7 @@ MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
 # Lessons that are longer, and by how much: cells, and the lines of a median code cell.
 LONGER = {
     # thirteen functions to repair, two cells each, of which a docstring is half the code
-    "16": (8, 2),
+    "16": (10, 2),
     # loops that log are written out whole, and figures are read back from files
     "13": (0, 2),
 }

@@ -41,7 +41,7 @@ DECLARED = {
     "helpers.tables.read_csv": "how `load_table` reads a file",
 }
 DIAGNOSIS = (
-    "`diagnose`, which lesson 16 tries on its broken trainings, or a step of it: the lesson takes "
+    "`diagnose`, which lesson 16 earns and later lessons call, or a step of it: the lesson takes "
     "most of them by hand first, writes out the loop they repeat, and says where the rest is read"
 )
 DECLARED |= {
@@ -58,7 +58,7 @@ DECLARED |= {
 }
 DECLARED |= {
     f"helpers.{name}": CHECKPOINTS
-    for name in "order.random_state order.set_random_state order.take_order order.set_order "
+    for name in "order.take_order order.set_order "
     "order.require_repeatable order.require_same_order examine.why_unreadable "
     "examine.why_unsaved examine.prefix_hints examine.parameter_names examine.put_back "
     "examine.misfits".split()

@@ -149,39 +149,53 @@ def collect_outputs(model: nn.Module, loader: Iterable) -> tuple[torch.Tensor, t
     return torch.cat(outputs), torch.cat(targets)
 
 
+def check_labels(logits: torch.Tensor, targets: torch.Tensor, place: str) -> None:
+    """Refuse targets that do not belong to the logits of a classifier.
+
+    Args:
+        logits: (batch, classes, ...); or one logit each, (batch,) or (batch, 1, ...).
+        targets: Class numbers, (batch, ...); for one logit each from 0 to 1, of its shape.
+        place: Where this happens, for the message, such as "step 3".
+
+    Raises:
+        ValueError: The shapes do not fit, or a label is negative, nan, or has no logit.
+    """
+    one_each = logits.ndim < 2 or logits.shape[1] == 1
+    classes = 2 if one_each else logits.shape[1]
+    shape = logits.shape if one_each else logits[:, 0].shape
+    if targets.shape != shape:
+        say = f"expected targets of shape {tuple(shape)}, got {tuple(targets.shape)}"
+        raise ValueError(f"{place}: {say}; reshape them, or argmax(dim=1) if one-hot")
+    low, high = (bound.item() for bound in targets.aminmax())
+    if not 0 <= low <= high <= classes - 1:  # nan is refused as well
+        say = f"expected labels from 0 to {classes - 1}, got {low} to {high}"
+        raise ValueError(f"{place}: {say}; number the classes from 0 or add outputs")
+
+
 def guard(loss_fn: Callable, where: str = "step") -> Callable:
     """Make of a classifier's loss one that refuses impossible labels and stops at nan.
 
     Args:
-        loss_fn: Takes (logits, targets): logits of shape (batch, classes, ...) and class numbers
-            of shape (batch, ...); or one logit each, (batch,) or (batch, 1, ...), and targets from
-            0 to 1 of the same shape.
+        loss_fn: Takes (logits, targets), as `check_labels` wants them.
         where: What one call is, for the messages; calls are counted from 1.
 
     Returns:
         A function of (logits, targets) that gives what `loss_fn` gives.
 
     Raises:
-        ValueError: (when called) The shapes do not fit, a label is negative, nan, or has no logit.
+        ValueError: (when called) The shapes do not fit, or a label is negative, nan, or has no
+            logit.
         FloatingPointError: (when called) The loss is infinite or nan.
     """
     calls = itertools.count(1)
 
     def guarded(logits, targets):
-        call, one_each = next(calls), logits.ndim < 2 or logits.shape[1] == 1
-        classes = 2 if one_each else logits.shape[1]
-        shape = logits.shape if one_each else logits[:, 0].shape
-        if targets.shape != shape:
-            say = f"expected targets of shape {tuple(shape)}, got {tuple(targets.shape)}"
-            raise ValueError(f"{where} {call}: {say}; reshape them, or argmax(dim=1) if one-hot")
-        low, high = (x.item() for x in targets.aminmax())
-        if not 0 <= low <= high <= classes - 1:  # nan is refused as well
-            say = f"expected labels from 0 to {classes - 1}, got {low} to {high}"
-            raise ValueError(f"{where} {call}: {say}; number the classes anew or add outputs")
+        place = f"{where} {next(calls)}"
+        check_labels(logits, targets, place)
         loss = loss_fn(logits, targets)
         if not loss.isfinite():
             say = "try a lower learning rate, and look for nan or inf in the inputs"
-            raise FloatingPointError(f"{where} {call}: the loss is {loss.item()}; {say}")
+            raise FloatingPointError(f"{place}: the loss is {loss.item()}; {say}")
         return loss
 
     return guarded
@@ -220,18 +234,21 @@ def fit(
             from batch norm, a batch for training holds a single example.
         FloatingPointError: The loss is infinite or nan; the model is as it was before that step.
     """
-    held = {parameter for group in optimizer.param_groups for parameter in group["params"]}
+    held = {p for group in optimizer.param_groups for p in group["params"]}
     own = set(model.parameters())
     if not (held <= own or own <= held):  # a part of the model may be trained alone
-        raise ValueError("the optimizer holds parameters of another model; make it of this one's")
+        say = "the optimizer holds parameters of another model"
+        raise ValueError(f"{say}; make it of this one's")
+    train_loss = guard(loss_fn)
+    valid_loss = guard(loss_fn, "validation after epoch")
     history = {"train_loss": [], "valid_loss": [], "valid_accuracy": []}
-    train_loss_fn, valid_loss_fn = guard(loss_fn), guard(loss_fn, "validation after epoch")
     for epoch in range(1, epochs + 1):
-        history["train_loss"].append(train_epoch(model, train_loader, train_loss_fn, optimizer))
+        loss = train_epoch(model, train_loader, train_loss, optimizer)
         logits, targets = collect_outputs(model, valid_loader)
-        history["valid_loss"].append(valid_loss_fn(logits, targets).item())
+        history["train_loss"].append(loss)
+        history["valid_loss"].append(valid_loss(logits, targets).item())
         history["valid_accuracy"].append(accuracy(logits, targets))
         if show and (epoch in (1, epochs) or epoch % math.ceil(epochs / 10) == 0):
-            latest = "  ".join(f"{name} {values[-1]:.3f}" for name, values in history.items())
-            print(f"epoch {epoch:{len(str(epochs))}}/{epochs}  {latest}")
+            numbers = [f"{name} {values[-1]:.3f}" for name, values in history.items()]
+            print(f"epoch {epoch:{len(str(epochs))}}/{epochs}", *numbers, sep="  ")
     return history

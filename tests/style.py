@@ -14,11 +14,6 @@ from helpers.paths import NOTEBOOKS
 from tools.lesson import Lesson, first_line
 from tools.notebooks import tags
 
-# These wait for their rewriting. The list only shrinks.
-NOT_REWRITTEN = """
-10_feedforward_network
-""".split()
-
 MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
 # Lessons that are longer, and by how much: cells, and the lines of a median code cell.
 LONGER = {

@@ -37,6 +37,7 @@ DECLARED = {
     "helpers.plotting.draw_workflow": ONE_FIGURE,
     "helpers.plotting.autograd_graph": "what `draw_graph` draws, as data",
     "helpers.plotting.draw_history": "draws what `fit` returns, for whoever imports `fit`",
+    "helpers.training.check_labels": "the part of `guard` that looks at labels, taught in 10",
     "helpers.tables.Table": "what `load_table`, `load_images` and `render_glyphs` return",
     "helpers.tables.read_csv": "how `load_table` reads a file",
 }

@@ -1,4 +1,4 @@
-"""The rewritten lessons keep the easy style; and each rule notices a lesson that breaks it."""
+"""The lessons keep the easy style; and each rule notices a lesson that breaks it."""
 
 import copy
 
@@ -6,23 +6,15 @@ import nbformat
 import pytest
 
 from helpers.paths import NOTEBOOKS
-from tests.style import NOT_REWRITTEN, STYLE_RULES
+from tests.style import STYLE_RULES
 from tests.support import book, cell, prose
 from tools.lesson import Lesson, load_lessons
 
-LESSONS = {lesson.path.stem: lesson for lesson in load_lessons()}
-REWRITTEN = [lesson for stem, lesson in LESSONS.items() if stem not in NOT_REWRITTEN]
-
 
 @pytest.mark.parametrize("rule", STYLE_RULES, ids=lambda rule: rule.__name__)
-@pytest.mark.parametrize("lesson", REWRITTEN, ids=lambda lesson: lesson.path.stem)
+@pytest.mark.parametrize("lesson", load_lessons(), ids=lambda lesson: lesson.path.stem)
 def test_a_lesson_keeps_the_rule(lesson, rule):
     assert list(rule(lesson)) == []
-
-
-@pytest.mark.parametrize("stem", NOT_REWRITTEN)
-def test_the_list_of_lessons_not_rewritten_names_only_those_that_need_it(stem):
-    assert any(list(rule(LESSONS[stem])) for rule in STYLE_RULES), "take it off the list"
 
 
 def model_lesson() -> Lesson:

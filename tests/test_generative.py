@@ -3,6 +3,7 @@
 import pytest
 import scipy.linalg
 import torch
+from torch.distributions import Normal, kl_divergence
 
 from tests.benchmarks.fashion_mnist import lesson
 
@@ -40,6 +41,14 @@ def test_dead_features_and_equal_sets_are_no_trouble():
     first[:, :3] = 0
     assert frechet(first, first) == pytest.approx(0, abs=1e-6)
     assert frechet(first, first + 2) == pytest.approx(6 * 4, rel=1e-5)
+
+
+def test_the_kl_term_agrees_with_torch():
+    generator = torch.Generator().manual_seed(0)
+    mean, log_var = (torch.randn(7, 3, generator=generator) for _ in range(2))
+    q, p = Normal(mean, (log_var / 2).exp()), Normal(0.0, 1.0)
+    kl_term = lesson(STEM, "kl_term")["kl_term"]
+    torch.testing.assert_close(kl_term(mean, log_var), kl_divergence(q, p).sum(dim=1))
 
 
 def test_steps_forward_and_back_fit_the_jump(monkeypatch):

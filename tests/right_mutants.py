@@ -586,4 +586,27 @@ RIGHT = {
             "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(1, -2, 3))",
         ),
     },
+    "generative.clean_from_noise": {
+        **_each(
+            "the new dimension of a vector is its last",
+            "share = share.unsqueeze(-1)",
+        ),
+    },
+    "generative.kl_between": {
+        **_each(
+            "the second of two dimensions is the last",
+            "return (logs + squares / (2 * log_var_p.exp()) - 0.5).sum(dim=-1)",
+        ),
+        **_each(
+            "a square has no sign",
+            "squares = log_var_q.exp() + (mean_p - mean_q) ** 2",
+        ),
+    },
+    "generative.suspicious_share": {
+        **_each(
+            "the second of two dimensions, and of two values, is the last",
+            "least, rows = torch.cdist(drawn.flatten(1), own).min(dim=-1)",
+            "others = torch.cdist(own, own).topk(2, largest=False).values[:, -1]",
+        ),
+    },
 }

@@ -366,6 +366,30 @@ def by_the_binomial(a, b):
     return (a**2).sum(dim=1)[:, None] + (b**2).sum(dim=1) - 2 * a @ b.T
 
 
+@right("generative.clean_from_noise")
+def one_picture_after_the_other(noisy, share, noise):
+    less = [x - math.sqrt(1 - a) * n for x, a, n in zip(noisy, share, noise, strict=True)]
+    return torch.stack(less).div(share[:, None] ** 0.5).clip(-1, 1)
+
+
+@right("generative.kl_between")
+def by_distributions(mean_q, log_var_q, mean_p, log_var_p):
+    q = torch.distributions.Normal(mean_q, log_var_q.exp() ** 0.5)
+    p = torch.distributions.Normal(mean_p, log_var_p.exp() ** 0.5)
+    return torch.distributions.kl_divergence(q, p).sum(-1)
+
+
+@right("generative.suspicious_share")
+def by_loops_over_pictures(drawn, training, factor):
+    found = 0
+    for picture in drawn:
+        near = min(training, key=lambda each: (each - picture).norm())
+        others = [each for each in training if not torch.equal(each, near)]
+        limit = factor * min((each - near).norm() for each in others)
+        found += bool((near - picture).norm() < limit)
+    return found / len(drawn)
+
+
 @pytest.mark.parametrize(("exercise", "answer"), RIGHT)
 def test_another_right_answer_is_right(exercise, answer, capsys):
     noun, name = exercise.split(".")

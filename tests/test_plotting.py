@@ -23,6 +23,7 @@ from helpers.plotting import (
     draw_network,
     draw_paths,
     draw_points,
+    draw_program,
     draw_ratios,
     draw_workflow,
 )
@@ -369,3 +370,15 @@ def test_calls_stand_in_a_row_a_way_with_a_frame_each_and_a_square_a_position():
     assert texts(ax) == ["one by one: 3 calls", "2", "0", "1", "lists: 2 calls", "2", "0", "1"]
     wide = [patch.get_width() for patch in ax.patches if patch.get_width() > 0.8]
     assert wide == pytest.approx([1.2, 1.2, 1.2, 2.2, 1.2])
+
+
+def test_a_program_shows_operations_parameters_and_shapes():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    free = {"input": {0: torch.export.Dim("batch", max=9)}}
+    program = torch.export.export(net, (torch.ones(3, 4),), dynamic_shapes=free)
+    texts = [text.get_text() for text in draw_program(program).texts if text.get_text()]
+    assert texts == [
+        *("input", "(n, 4)"),
+        *("linear", "0.weight, 0.bias →", "(n, 2)"),
+        *("relu", "(n, 2)"),
+    ]

@@ -264,6 +264,8 @@ def _judge_reply(
     said = got[1].get("error")
     listed = list(got[1]) == ["error"] and isinstance(said, str)
     attempt.require(listed, f'{what}: the answer is {{"error": text}}, not {show(got[1])}')
+    say = f"{what}: the text of the error is empty; say what was wrong"
+    attempt.require(said.strip(), say)
     if b'"bad"' in body:
         say = "pass on what the ValueError says; its sender can correct that"
         attempt.require("values must be numbers" in said, say)

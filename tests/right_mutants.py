@@ -607,6 +607,25 @@ RIGHT = {
             "the second of two dimensions, and of two values, is the last",
             "least, rows = torch.cdist(drawn.flatten(1), own).min(dim=-1)",
             "others = torch.cdist(own, own).topk(2, largest=False).values[:, -1]",
+
+
+    "exporting_models.quantise_rows": {
+        **_each(
+            "a matrix has only one dimension after the first",
+            "step = rows.abs().amax(dim=-1) / 127",
+        ),
+        **_each(
+            "the largest absolute value is never negative",
+            "step = torch.where(step <= 0, 1, step)",
+        ),
+    },
+    "exporting_models.respond": {
+        **_each(
+            "the words of an error are free",
+            "return (413, {'error': 'at most 200 bytesx'})",
+            "return (422, {'error': 'send an object with valuesx'})",
+            "return (400, {'error': 'the body is not JSONx'})",
+            "return (500, {'error': 'our faultx'})",
         ),
     },
 }

@@ -34,8 +34,9 @@ MODULES = [
 # What we import under another name than the one it is installed by.
 INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 # What comes with a package of ours and is part of what that package is for.
-# Modules of the lessons: those that lessons 14 and 15 write, and those that lie beside them.
-OWN = {"nets", "models", "digits", "training", *(path.stem for path in NOTEBOOKS.glob("*.py"))}
+# Modules of the lessons: those that lessons 14, 15 and 23 write, and those that lie beside them.
+OWN = {"nets", "models", "digits", "training", "checking", "reader"}
+OWN |= {path.stem for path in NOTEBOOKS.glob("*.py")}
 PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging"}
 
 

@@ -23,6 +23,7 @@ from helpers.plotting import (
     draw_network,
     draw_paths,
     draw_points,
+    draw_program,
     draw_ratios,
     draw_regions,
     draw_workflow,
@@ -389,3 +390,13 @@ def test_draw_regions_paints_where_the_model_answers_class_1():
     assert [len(cloud.get_offsets()) for cloud in clouds] == [1, 2]
     assert model.training and not model.weight.grad
     plt.close(fig)
+def test_a_program_shows_operations_parameters_and_shapes():
+    net = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    free = {"input": {0: torch.export.Dim("batch", max=9)}}
+    program = torch.export.export(net, (torch.ones(3, 4),), dynamic_shapes=free)
+    texts = [text.get_text() for text in draw_program(program).texts if text.get_text()]
+    assert texts == [
+        *("input", "(n, 4)"),
+        *("linear", "0.weight, 0.bias →", "(n, 2)"),
+        *("relu", "(n, 2)"),
+    ]

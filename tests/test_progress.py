@@ -290,6 +290,7 @@ debugging: careful_step mean_length measure_accuracy report_loss choose_columns 
 speed_and_memory: worker_share whole_speedup accumulate
 resnet_and_mobilenet: separable_cost inverted_residual fold_before
 generative: clean_from_noise kl_between suspicious_share
+exporting_models: run_in_parts quantise_rows respond
 """
 
 

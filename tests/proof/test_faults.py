@@ -39,6 +39,7 @@ MOVES_ON = {
     "13_tensorboard": ["aef1b5ea", "faed94f5", "3f71e85d"],
     # files are there already: "Overwriting"
     "15_checkpointing": ["18e19578", "009ee15a", "c5006819"],
+    "23_exporting_models": ["4538a7aa", "99c1df44", "23de1d21"],
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.

@@ -95,7 +95,7 @@ def _judge_deal(attempt: Attempt, got: list, right: list, count: int, world: int
 @exercise
 def true_accuracy(attempt: Attempt) -> None:
     """Return the accuracy over all examples, each counted once, of padded shares."""
-    telling = [(23, 4), (31, 3), (17, 5)]
+    telling = [(22, 4), (31, 3), (17, 5)]
     cases = [(3, 2), (10, 4), (9, 4), (8, 4), (5, 1), (2, 5), (1, 3)]
     cases += [(attempt.pick(5, 40), attempt.pick(2, 7)) for _ in range(12)]
     for count, world in [*telling, *cases]:

@@ -1,7 +1,8 @@
 """Examples a second with 1, 2 and 4 processes, for two networks; section 6 of lesson 24.
 
-Start it with 4 processes; those that are not needed wait. Rank 0 saves for each network the
-examples a second, one number a count of processes.
+Start it with 4 processes; those that are not needed wait. Rank 0 saves for each trial the examples
+a second, one number a count of processes. The last trial sends no gradients, so it shows what the
+free cores of the machine can give.
 """
 
 import time
@@ -12,7 +13,7 @@ from net import loss_fn
 from torch import nn, optim
 from torch.nn.parallel import DistributedDataParallel
 
-BATCH, COUNTS = 512, (1, 2, 4)
+BATCH, COUNTS, ROUNDS = 512, (1, 2, 4), 5
 
 dist.init_process_group("gloo")
 groups = {count: dist.new_group(range(count)) for count in COUNTS}
@@ -26,27 +27,43 @@ def make_net(width, depth):
     return nn.Sequential(*layers, nn.Linear(width, 10))
 
 
-def measure(net, count, steps):
-    """Return the examples a second of `count` processes that share a batch, in the fastest step."""
-    model = DistributedDataParallel(net, process_group=groups[count])
+def measure(net, count, steps, shared=True):
+    """Return the examples a second of `count` processes that share a batch, in the fastest round.
+
+    Args:
+        net: Network that each of them trains.
+        count: How many processes work; all of them call this together.
+        steps: Steps in each of the rounds.
+        shared: Whether they send each other gradients.
+    """
+    model = DistributedDataParallel(net, process_group=groups[count]) if shared else net
     optimizer = optim.SGD(model.parameters(), lr=0.01)
     inputs = torch.randn(BATCH // count, 64)
     targets = torch.zeros(BATCH // count, dtype=torch.int64)
     seconds = []
-    for _ in range(steps):
+    for _ in range(ROUNDS):
+        dist.barrier(groups[count])
         start = time.perf_counter()
-        optimizer.zero_grad()
-        loss_fn(model(inputs), targets).backward()
-        optimizer.step()
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss_fn(model(inputs), targets).backward()
+            optimizer.step()
+        dist.barrier(groups[count])  # a round lasts until the slowest process is done
         seconds.append(time.perf_counter() - start)
-    return BATCH / min(seconds)
+    return steps * BATCH / min(seconds)
 
+
+TRIALS = {  # width, depth, steps, shared
+    "tiny": (16, 1, 25, True),
+    "larger": (384, 3, 4, True),
+    "larger, no messages": (384, 3, 4, False),
+}
 
 found = {}
-for name, width, depth, steps in (("tiny", 16, 1, 60), ("larger", 384, 3, 12)):
+for name, (width, depth, steps, shared) in TRIALS.items():
     for count in COUNTS:
         if dist.get_rank() < count:
-            speed = measure(make_net(width, depth), count, steps)
+            speed = measure(make_net(width, depth), count, steps, shared)
             found.setdefault(name, []).append(speed)
         dist.barrier()
 if dist.get_rank() == 0:

@@ -126,12 +126,17 @@ def _accuracy_mistakes(hits: list[torch.Tensor], count: int) -> list[tuple[float
     means = [hit[:n].float().mean().item() for hit, n in zip(hits, lengths, strict=True) if n]
     total = every[:count].sum().item()
     by_rank = torch.cat(hits)[:count].float().mean().item()
+    full_rounds = every[: count // world * world or 1]
     return [
         (every.mean().item(), "the padding is counted as well; each example counts once"),
         (by_rank, "first the first answers of all ranks, then the second ones; not rank by rank"),
         (sum(means) / len(means), "that is a mean of accuracies; the shares differ in size"),
         (every.sum().item() / count, "the padding's hits are in your sum; cut it off first"),
         (total / len(every), "divide by the number of examples, without the padding"),
+        (
+            full_rounds.mean().item(),
+            "the last, incomplete round is missing; cut only the padding off",
+        ),
         (total, "that is how many are right; divide by the number of examples"),
         (1 - total / count, "that is the share of wrong answers"),
     ]
@@ -143,7 +148,14 @@ _ACCURACY_ERRORS = {"mean(): could not infer output dtype": "turn bools into num
 @exercise
 def held_numbers(attempt: Attempt) -> None:
     """Return how many numbers each rank holds of parameters that `fully_shard` has cut."""
-    cases = [([(5, 2), (5,)], 4), ([(8, 3)], 2), ([(1,)], 3), ([(6, 2, 2), (2,)], 3), ([(7,)], 1)]
+    cases = [
+        ([(5, 3), (7,)], 4),
+        ([(5, 2), (5,)], 4),
+        ([(8, 3)], 2),
+        ([(1,)], 3),
+        ([(6, 2, 2), (2,)], 3),
+        ([(7,)], 1),
+    ]
     for _ in range(10):
         shapes = [
             tuple(attempt.pick(1, 9) for _ in range(attempt.pick(1, 4)))
@@ -185,6 +197,9 @@ def _judge_held(attempt: Attempt, got: list, right: list, shapes: list, world: i
         "those are rows; a row holds the product of the other dimensions": [
             sum(_rounded_up(shape[0], world, rank) for shape in shapes) for rank in range(world)
         ],
+        "a parameter of one dimension is held too": _held(
+            [shape for shape in shapes if len(shape) > 1], world, _rounded_up
+        ),
         "a parameter is cut along its first dimension, not as one long row": [
             sum(_rounded_up(torch.Size(shape).numel(), world, rank) for shape in shapes)
             for rank in range(world)

@@ -13,7 +13,7 @@ from net import loss_fn
 from torch import nn, optim
 from torch.nn.parallel import DistributedDataParallel
 
-BATCH, COUNTS, ROUNDS = 512, (1, 2, 4), 5
+BATCH, COUNTS, ROUNDS = 512, (1, 2, 4), 4
 
 dist.init_process_group("gloo")
 groups = {count: dist.new_group(range(count)) for count in COUNTS}
@@ -55,8 +55,8 @@ def measure(net, count, steps, shared=True):
 
 TRIALS = {  # width, depth, steps, shared
     "tiny": (16, 1, 25, True),
-    "larger": (384, 3, 4, True),
-    "larger, no messages": (384, 3, 4, False),
+    "larger": (384, 3, 3, True),
+    "larger, no messages": (384, 3, 3, False),
 }
 
 found = {}

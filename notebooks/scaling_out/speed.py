@@ -1,8 +1,8 @@
 """Examples a second with 1, 2 and 4 processes, for two networks; section 6 of lesson 24.
 
 Start it with 4 processes; those that are not needed wait. Rank 0 saves for each trial the examples
-a second, one number a count of processes. The last trial sends no gradients, so it shows what the
-free cores of the machine can give.
+a second, divided by those of one process, one number a count. The last trial sends no gradients,
+so it shows what the free cores of the machine can give.
 """
 
 import time
@@ -67,5 +67,6 @@ for name, (width, depth, steps, shared) in TRIALS.items():
             found.setdefault(name, []).append(speed)
         dist.barrier()
 if dist.get_rank() == 0:
-    torch.save(found, "speed.pt")
+    gains = {name: [speed / each[0] for speed in each] for name, each in found.items()}
+    torch.save(gains, "speed.pt")
 dist.destroy_process_group()

@@ -291,6 +291,7 @@ speed_and_memory: worker_share whole_speedup accumulate
 resnet_and_mobilenet: separable_cost inverted_residual fold_before
 generative: clean_from_noise kl_between suspicious_share
 exporting_models: run_in_parts quantise_rows respond
+scaling_out: plan_step deal true_accuracy held_numbers
 """
 
 

@@ -40,6 +40,10 @@ MOVES_ON = {
     # files are there already: "Overwriting"
     "15_checkpointing": ["18e19578", "009ee15a", "c5006819"],
     "23_exporting_models": ["4538a7aa", "99c1df44", "23de1d21"],
+    "24_scaling_out": [
+        *("c6916d14", "60fb902c", "7890d3bc"),
+        *("d56a089a", "4a06558c"),
+    ],
 }
 
 # Cells whose output is another on one core: torch warns that two workers are too many.

@@ -128,33 +128,47 @@ class EncoderLayer(nn.Module):
         return inputs + self.feed(self.norm2(inputs))
 
 
-class TinyBert(nn.Module):
-    """Embeddings of pieces and positions, a convolution over neighbours, three layers."""
+class Embeddings(nn.Module):
+    """A vector for each piece and its place, which then reads its two neighbours."""
 
-    def __init__(self, pieces, width=96, heads=3, layers=3, length=64):
+    def __init__(self, pieces, width, length):
         super().__init__()
         self.tokens = nn.Embedding(pieces, width)
         self.positions = nn.Embedding(length, width)
+        for table in (self.tokens, self.positions):
+            nn.init.normal_(table.weight, std=0.02)
         self.norm = nn.LayerNorm(width)
         self.near = nn.Conv1d(width, width, 3, padding=1)
+
+    def forward(self, ids, seen):
+        """Give (batch, positions, width); `seen` is False at padding."""
+        states = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
+        states = self.norm(states) * seen.unsqueeze(2)
+        near = self.near(states.transpose(1, 2)).transpose(1, 2)
+        return states + F.gelu(near)
+
+
+class TinyBert(nn.Module):
+    """Embeddings, encoder layers, and a guess at each piece from its state."""
+
+    def __init__(self, pieces, width=96, heads=3, layers=3, length=64):
+        super().__init__()
+        self.embed = Embeddings(pieces, width, length)
         self.layers = nn.ModuleList(EncoderLayer(width, heads, 2 * width) for _ in range(layers))
         self.last = nn.LayerNorm(width)
         self.bias = nn.Parameter(torch.zeros(pieces))
 
     def forward(self, ids):
         """Give a state for each piece: (batch, positions) -> (batch, positions, width)."""
-        seen = (ids != 0).unsqueeze(2)  # 0 is padding
-        states = self.norm(self.tokens(ids) + self.positions.weight[: ids.shape[1]]) * seen
-        near = self.near(states.transpose(1, 2)).transpose(1, 2)
-        states = states + F.gelu(near)
-        mask = seen.squeeze(2)[:, None, None]  # (batch, heads, from, to)
+        seen = ids != 0  # 0 is padding
+        states = self.embed(ids, seen)
         for layer in self.layers:
-            states = layer(states, mask)
+            states = layer(states, seen[:, None, None])  # (batch, heads, from, to)
         return self.last(states)
 
     def guess(self, states):
         """Give a logit for each piece of the vocabulary: (…, width) -> (…, pieces)."""
-        return states @ self.tokens.weight.T + self.bias
+        return states @ self.embed.tokens.weight.T + self.bias
 
 
 class Texts(NamedTuple):
@@ -278,8 +292,6 @@ def train(texts: Texts, steps: int, show: bool = True) -> nn.Module:
     generator = torch.Generator().manual_seed(0)
     pieces = len(texts.vocabulary)
     model = TinyBert(pieces)
-    for table in (model.tokens, model.positions):
-        nn.init.normal_(table.weight, std=0.02)
     optimizer = optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.1)
     scheduler = optim.lr_scheduler.OneCycleLR(
         optimizer, RATE, total_steps=steps, pct_start=0.05, cycle_momentum=False

@@ -5,15 +5,13 @@
 Takes about ten minutes on two cores. The model learns to fill in masked pieces in four fifths of
 the documentation's files. The file holds its vocabulary, its weights in 16 bits, and how often it
 was right in the other fifth, beside the counts of neighbours that it has to beat. Lesson 20 writes
-out the tokenizer and the model, and says where the file comes from.
+out the tokenizer and the model of `helpers.bert`, and says where the file comes from.
 """
 
-import re
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +20,7 @@ from torch import nn, optim
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from helpers.bert import TinyBert, count_pairs, encode_word, join_pair, split_words
 from helpers.checkpoint import save_checkpoint
 from helpers.device import set_seed
 from helpers.documentation import load_documentation
@@ -33,31 +32,6 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PIECES, LENGTH = 2000, 64
 STEPS, BATCH, RATE, SHARE = 24_000, 512, 0.006, 0.3  # BATCH counts pieces, not texts
 TEST_SHARE = 0.15  # BERT's own; to hide more in training teaches more a step
-
-
-def split_words(text: str) -> list[str]:
-    """Cut a text into words in small letters, digits and signs."""
-    return re.findall(r"[a-z]+|\d|[^\sa-z\d]", text.lower())
-
-
-def count_pairs(words: dict[str, list[str]], counts: dict[str, int]) -> Counter:
-    """Count how often two pieces stand side by side in a word."""
-    pairs = Counter()
-    for word, pieces in words.items():
-        for pair in pairwise(pieces):
-            pairs[pair] += counts[word]
-    return pairs
-
-
-def join_pair(pieces: list[str], pair: tuple[str, str]) -> list[str]:
-    """Join the two pieces of `pair` wherever they stand side by side."""
-    joined = []
-    for piece in pieces:
-        if joined and (joined[-1], piece) == pair:
-            joined[-1] += piece.removeprefix("##")
-        else:
-            joined.append(piece)
-    return joined
 
 
 def learn_pieces(counts: dict[str, int], size: int) -> list[str]:
@@ -74,101 +48,6 @@ def learn_pieces(counts: dict[str, int], size: int) -> list[str]:
         pairs.update(count_pairs(changed, counts))
         words |= changed
     return pieces
-
-
-def encode_word(word: str, ids: dict[str, int]) -> list[int]:
-    """Cut a word into the longest pieces that there are, from its beginning."""
-    found, start = [], 0
-    while start < len(word):
-        for end in range(len(word), start, -1):
-            piece = ("##" if start else "") + word[start:end]
-            if piece in ids:
-                break
-        else:
-            return [ids["[UNK]"]]
-        found.append(ids[piece])
-        start = end
-    return found
-
-
-class Attention(nn.Module):
-    """Several heads of attention: each position mixes what it finds in all others."""
-
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads = heads
-        self.project = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-
-    def split(self, inputs):
-        """Give queries, keys and values, each (batch, heads, positions, width / heads)."""
-        parts = self.project(inputs).unflatten(2, (3, self.heads, -1))
-        return parts.permute(2, 0, 3, 1, 4)
-
-    def forward(self, inputs, mask):
-        """Mix (batch, positions, width); `mask` is True where a position may be looked at."""
-        queries, keys, values = self.split(inputs)
-        mixed = F.scaled_dot_product_attention(queries, keys, values, attn_mask=mask)
-        return self.out(mixed.transpose(1, 2).flatten(2))
-
-
-class EncoderLayer(nn.Module):
-    """Attention, then a small network at each position, each added to what it reads."""
-
-    def __init__(self, width, heads, hidden):
-        super().__init__()
-        self.attention = Attention(width, heads)
-        self.norm1 = nn.LayerNorm(width)
-        self.norm2 = nn.LayerNorm(width)
-        self.feed = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
-
-    def forward(self, inputs, mask):
-        """Give (batch, positions, width), as the inputs are."""
-        inputs = inputs + self.attention(self.norm1(inputs), mask)
-        return inputs + self.feed(self.norm2(inputs))
-
-
-class Embeddings(nn.Module):
-    """A vector for each piece and its place, which then reads its two neighbours."""
-
-    def __init__(self, pieces, width, length):
-        super().__init__()
-        self.tokens = nn.Embedding(pieces, width)
-        self.positions = nn.Embedding(length, width)
-        for table in (self.tokens, self.positions):
-            nn.init.normal_(table.weight, std=0.02)
-        self.norm = nn.LayerNorm(width)
-        self.near = nn.Conv1d(width, width, 3, padding=1)
-
-    def forward(self, ids, seen):
-        """Give (batch, positions, width); `seen` is False at padding."""
-        states = self.tokens(ids) + self.positions.weight[: ids.shape[1]]
-        states = self.norm(states) * seen.unsqueeze(2)
-        near = self.near(states.transpose(1, 2)).transpose(1, 2)
-        return states + F.gelu(near)
-
-
-class TinyBert(nn.Module):
-    """Embeddings, encoder layers, and a guess at each piece from its state."""
-
-    def __init__(self, pieces, width=96, heads=3, layers=3, length=64):
-        super().__init__()
-        self.embed = Embeddings(pieces, width, length)
-        self.layers = nn.ModuleList(EncoderLayer(width, heads, 2 * width) for _ in range(layers))
-        self.last = nn.LayerNorm(width)
-        self.bias = nn.Parameter(torch.zeros(pieces))
-
-    def forward(self, ids):
-        """Give a state for each piece: (batch, positions) -> (batch, positions, width)."""
-        seen = ids != 0  # 0 is padding
-        states = self.embed(ids, seen)
-        for layer in self.layers:
-            states = layer(states, seen[:, None, None])  # (batch, heads, from, to)
-        return self.last(states)
-
-    def guess(self, states):
-        """Give a logit for each piece of the vocabulary: (…, width) -> (…, pieces)."""
-        return states @ self.embed.tokens.weight.T + self.bias
 
 
 class Texts(NamedTuple):

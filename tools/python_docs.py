@@ -114,6 +114,11 @@ def pack(records: list[list[str]]) -> bytes:
     return lzma.compress(text.encode("ascii"), preset=9 | lzma.PRESET_EXTREME)
 
 
+def read_version(packed: bytes) -> str:
+    """Return the version of Python whose texts a file holds."""
+    return json.loads(lzma.decompress(packed))["python"]
+
+
 def main() -> None:
     """Write the file."""
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else FILE

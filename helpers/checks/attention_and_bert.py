@@ -45,7 +45,9 @@ def join_pieces(attempt: Attempt) -> None:
         attempt.expect(attempt(pieces, errors=_JOIN_ERRORS), words, mistakes)
 
 
-_JOIN_ERRORS = {"list index out of range": "there may be no piece at all, or only one"}
+_JOIN_ERRORS = {
+    "list index out of range": "there may be no piece at all, or a single # as the first word"
+}
 
 
 def _join(
@@ -96,6 +98,16 @@ def corrupt(attempt: Attempt) -> None:
                 torch.where(chosen & (dice <= 8), noise, ids),
                 "noise overwrote the mask; at 0 to 7 the mask stays",
             ),
+            (torch.where(dice < 8, mask, right), "only *chosen* pieces become the mask"),
+            (torch.where(dice == 8, noise, right), "only *chosen* pieces become noise"),
+            (
+                torch.where(chosen & (dice < 8), mask, noise),
+                "noise is for 8 on the die alone; all other pieces stay",
+            ),
+            (
+                torch.full_like(ids, mask),
+                "all became the mask; do not forget the brackets: chosen & (dice < 8)",
+            ),
         ]
         attempt.expect(attempt(ids, chosen, dice, noise, mask), right, mistakes)
 
@@ -142,6 +154,8 @@ def look_back(attempt: Attempt) -> None:
                 _look_back(*given, root=0.5 * _log(other) / _log(width)),
                 "the width is that of queries and keys, not of the values",
             ),
+            (_look_back(*given, reach_all=True), "positions that are too far, or later, were read"),
+            (_look_back(*given, inverted=True), "the mask is turned around"),
             (_look_back(*given, zero=True), "a score of 0 still gets a weight; use minus infinity"),
             (_look_back(*given, late=True), "mask the scores before the softmax, not its weights"),
             (_look_back(*given, dim=1), "the weights of each *reader* add up to 1: the last dim"),
@@ -171,6 +185,8 @@ def _weights(
     far: bool = False,
     both: bool = False,
     turned: bool = False,
+    reach_all: bool = False,
+    inverted: bool = False,
     root: float = 0.5,
     zero: bool = False,
     late: bool = False,
@@ -187,6 +203,10 @@ def _weights(
         near = back >= 0
     elif both:
         near = back.abs() <= reach
+    elif reach_all:
+        near = torch.ones_like(near)
+    elif inverted:
+        near = ~near
     scores = queries @ keys.transpose(1, 2) / queries.shape[2] ** root
     if late:
         return torch.softmax(scores, dim=2) * near

@@ -67,6 +67,17 @@ def pieces_in_pairs(pieces):
     return words
 
 
+@wrong("join_pieces", says="a single # as the first word")
+def pieces_by_any_sign(pieces):
+    words = []
+    for piece in pieces:
+        if "#" in piece:
+            words[-1] += piece[2:]
+        else:
+            words.append(piece)
+    return words
+
+
 @wrong("corrupt", says="not all")
 def corrupt_all(ids, chosen, dice, noise, mask):
     return torch.where(chosen, mask, ids)
@@ -101,6 +112,27 @@ def corrupt_in_place(ids, chosen, dice, noise, mask):
     swapped = chosen & (dice == 8)
     ids[swapped] = noise[swapped]
     return ids
+
+
+@wrong("corrupt", says="only *chosen* pieces become the mask")
+def corrupt_with_the_mask_everywhere(ids, chosen, dice, noise, mask):
+    return torch.where(dice < 8, mask, torch.where(chosen & (dice == 8), noise, ids))
+
+
+@wrong("corrupt", says="only *chosen* pieces become noise")
+def corrupt_with_noise_everywhere(ids, chosen, dice, noise, mask):
+    ids = torch.where(chosen & (dice < 8), mask, ids)
+    return torch.where(dice == 8, noise, ids)
+
+
+@wrong("corrupt", says="noise is for 8 on the die alone")
+def corrupt_all_the_rest_by_noise(ids, chosen, dice, noise, mask):
+    return torch.where(chosen & (dice < 8), mask, noise)
+
+
+@wrong("corrupt", says="do not forget the brackets")
+def corrupt_without_brackets(ids, chosen, dice, noise, mask):
+    return torch.where(chosen & dice < 8, mask, ids)
 
 
 def _places(queries):
@@ -155,3 +187,14 @@ def back_masked_by_zero(queries, keys, values, reach):
     near = (back >= 0) & (back <= reach)
     scores = queries @ keys.transpose(1, 2) / queries.shape[2] ** 0.5
     return torch.softmax(torch.where(near, scores, 0.0), dim=2) @ values
+
+
+@wrong("look_back", says="too far, or later, were read")
+def back_without_a_mask(queries, keys, values, reach):
+    return F.scaled_dot_product_attention(queries, keys, values)
+
+
+@wrong("look_back", says="turned around")
+def back_with_the_mask_inverted(queries, keys, values, reach):
+    back = _places(queries)
+    return _attend(queries, keys, values, (back < 0) | (back > reach))

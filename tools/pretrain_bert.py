@@ -30,7 +30,7 @@ FILE = ROOT / "data" / "bert.pt"
 PAD, UNKNOWN, CLS, SEP, MASK = range(5)
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 PIECES, LENGTH = 2000, 64
-STEPS, BATCH, RATE, SHARE = 24_000, 512, 0.006, 0.3  # BATCH counts pieces, not texts
+STEPS, BATCH, RATE, SHARE = 24_000, 512, 0.003, 0.3  # BATCH counts pieces, not texts
 TEST_SHARE = 0.15  # BERT's own; to hide more in training teaches more a step
 
 
@@ -171,7 +171,7 @@ def train(texts: Texts, steps: int, show: bool = True) -> nn.Module:
     generator = torch.Generator().manual_seed(0)
     pieces = len(texts.vocabulary)
     model = TinyBert(pieces)
-    optimizer = optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.1)
+    optimizer = optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
     scheduler = optim.lr_scheduler.OneCycleLR(
         optimizer, RATE, total_steps=steps, pct_start=0.05, cycle_momentum=False
     )

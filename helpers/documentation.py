@@ -74,7 +74,7 @@ def sample_topics(
 def sample_swaps(entries: list[Entry], count: int, seed: int) -> tuple[list[str], torch.Tensor]:
     """Draw `count` short first sentences, each also with two neighbouring words swapped.
 
-    Short is 8 to 16 words, and at most 80 letters: a batch is padded to its longest text.
+    Short is 8 to 12 words, and at most 60 letters: a batch is padded to its longest text.
 
     Args:
         entries: Where to draw from.
@@ -87,9 +87,9 @@ def sample_swaps(entries: list[Entry], count: int, seed: int) -> tuple[list[str]
     """
     firsts = [re.split(r"(?<=[.!?])\s", text)[0] for entry in entries for text in entry.paragraphs]
     plain = [text.rstrip(".").lower() for text in firsts]
-    plain = [text for text in plain if re.fullmatch(r"[a-z ,'-]+", text)]
-    plain = [text for text in dict.fromkeys(plain) if len(text) <= 80]
-    plain = [text for text in plain if 8 <= len(text.split()) <= 16]
+    plain = [text for text in plain if re.fullmatch(r"(?!.*--)[a-z ,'-]+", text)]  # no tables
+    plain = [text for text in dict.fromkeys(plain) if len(text) <= 60]
+    plain = [text for text in plain if 8 <= len(text.split()) <= 12]
     generator, texts = random.Random(seed), []
     for text in generator.sample(plain, count):
         words = text.split()

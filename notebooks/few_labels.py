@@ -27,21 +27,22 @@ def read_states(train, test):
 
 
 # Mean test accuracy of five draws, by labelled texts a class or sentences; measured by
-# python -m tests.benchmarks.few_labels
+# python -m tests.benchmarks.few_labels. The draws' standard deviation is at most 0.06. With 800
+# sentences and 600 steps instead of 200, two draws of fine-tuned gave 0.76 and 0.74.
 LABELS = {"topics": [5, 10, 20, 50], "swaps": [50, 200, 800]}
 MEASURED = {
     "topics": {
         "bag of words": [0.39, 0.51, 0.57, 0.66],
         "words and pairs": [0.38, 0.50, 0.56, 0.66],  # pairs of neighbours are counted as well
         "from scratch": [0.34, 0.45, 0.49, 0.60],
-        "frozen": [0.51, 0.56, 0.58, 0.63],
-        "fine-tuned": [0.48, 0.56, 0.61, 0.69],
+        "frozen": [0.53, 0.56, 0.58, 0.64],
+        "fine-tuned": [0.48, 0.55, 0.60, 0.69],
     },
     "swaps": {
         "bag of words": [0.50, 0.50, 0.50],
-        "words and pairs": [0.55, 0.58, 0.62],
-        "from scratch": [0.50, 0.51, 0.50],
-        "frozen": [0.54, 0.58, 0.62],
-        "fine-tuned": [0.59, 0.68, 0.62],
+        "words and pairs": [0.57, 0.63, 0.67],
+        "from scratch": [0.51, 0.53, 0.50],
+        "frozen": [0.54, 0.59, 0.61],
+        "fine-tuned": [0.61, 0.70, 0.67],
     },
 }

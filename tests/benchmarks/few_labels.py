@@ -20,7 +20,7 @@ from tools.notebooks import read, tags
 
 STEM = "20_attention_and_bert"
 SIZES = {"topics": (5, 10, 20, 50), "swaps": (50, 200, 800)}
-STEPS = {"topics": 100, "swaps": 200}  # as in the lesson
+STEPS = {"topics": 100, "swaps": 200}  # the lesson, which has less time, takes 150 for swaps
 
 
 def lesson_functions() -> dict[str, Any]:

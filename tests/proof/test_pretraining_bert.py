@@ -24,7 +24,7 @@ def test_the_shipped_weights_reach_their_accuracy_in_files_they_never_saw(shippe
     model = TinyBert(len(shipped["vocabulary"]))
     model.load_state_dict(shipped["weights"])
     measured = pretrain_bert.masked_accuracy(model, texts.test)
-    assert shipped["accuracy"] >= 0.35
+    assert shipped["accuracy"] >= 0.37
     assert abs(measured - shipped["accuracy"]) < 0.002
 
 

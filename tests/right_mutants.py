@@ -626,6 +626,36 @@ RIGHT = {
             "return (422, {'error': 'send an object with valuesx'})",
             "return (400, {'error': 'the body is not JSONx'})",
             "return (500, {'error': 'our faultx'})",
+
+
+    "attention_and_bert.corrupt": {
+        **_each(
+            "the next line puts noise where the die shows 8, whatever stood there",
+            "ids = torch.where(chosen & (dice <= 8), mask, ids)",
+            "ids = torch.where(chosen & (dice < 9), mask, ids)",
+        ),
+    },
+    "attention_and_bert.look_back": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "back = places.unsqueeze(-1) - places",
+            "return torch.softmax(scores, dim=-1) @ values",
+        ),
+        **_each(
+            "queries, keys and values have as many positions, and lie on one device",
+            "places = torch.arange(keys.shape[1], device=queries.device)",
+            "places = torch.arange(values.shape[1], device=queries.device)",
+            "places = torch.arange(queries.shape[1], device=keys.device)",
+            "places = torch.arange(queries.shape[1], device=values.device)",
+        ),
+        **_each(
+            "right on the CPU, where this test runs",
+            "places = torch.arange(queries.shape[1])",
+        ),
+        **_each(
+            "to swap two dimensions has no order, and keys are as wide as queries",
+            "scores = queries @ keys.transpose(2, 1) / queries.shape[2] ** 0.5",
+            "scores = queries @ keys.transpose(1, 2) / keys.shape[2] ** 0.5",
         ),
     },
 }

@@ -19,6 +19,10 @@ CHECKPOINTS = (
     "lesson 15 trains by them, and tools/pretrain.py saves by them"
 )
 DECLARED = {
+    "helpers.documentation.Entry": "what `load_documentation` returns",
+    "helpers.documentation.load_documentation": "reads for lesson 20 and tools/pretrain_bert.py",
+    "helpers.documentation.sample_topics": "labelled texts of lesson 20 and of its benchmark",
+    "helpers.documentation.sample_swaps": "labelled texts of lesson 20 and of its benchmark",
     "helpers.glyphs.render_glyphs": "draws the letters of lesson 12 and of tools/pretrain.py",
     "helpers.pictures.ImageFiles": "reads a folder of one's own in lesson 12, whatever lies in it",
     "helpers.pictures.open_picture": "reads a file in lesson 06 and for `ImageFiles`, any of them",
@@ -53,6 +57,13 @@ DECLARED |= {
     "find_unregistered find_untrained find_in_forward find_left_behind find_in_steps "
     "find_in_rate examine diagnose".split()
 }
+BERT = "lesson 20's tokenizer and model, which it writes out or explains; tools/pretrain_bert.py"
+DECLARED |= {
+    f"helpers.bert.{name}": BERT
+    for name in "split_words count_pairs join_pair encode_word encode_text Attention EncoderLayer "
+    "Embeddings TinyBert caught_queries".split()
+}
+DECLARED["helpers.bert.RealBert"] = "opens a BERT of one's own in lesson 20"
 DECLARED |= {
     f"helpers.checkpoint.{name}": CHECKPOINTS
     for name in "read_whole newest_first newest_checkpoint compare_weights "

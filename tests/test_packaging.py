@@ -22,6 +22,7 @@ from tools.proof import PARTS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
+EXTRAS = [Requirement(line) for line in PROJECT["optional-dependencies"]["bert"]]
 PINS = dict(
     line.split("==")
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -55,6 +56,12 @@ def test_the_pinned_version_is_in_range_and_installed(wanted):
     assert version(wanted.name).partition("+")[0] == PINS[wanted.name]
 
 
+@pytest.mark.parametrize("wanted", EXTRAS, ids=lambda wanted: wanted.name)
+def test_the_pinned_version_of_an_extra_is_in_range(wanted):
+    assert wanted.specifier.contains(PINS[wanted.name])
+    assert wanted.name not in {each.name for each in RANGES}
+
+
 def imported(source: str) -> set[str]:
     """Name the packages that code imports."""
     found = set()
@@ -73,7 +80,9 @@ def test_everything_imported_is_declared():
     for path in every_notebook():
         sources += [cell.source for cell in code_cells(read(path)) if "%" not in cell.source]
     names = set().union(*map(imported, sources)) - OWN
-    assert {INSTALLED_AS.get(name, name) for name in names - PART_OF} <= {w.name for w in RANGES}
+    assert {INSTALLED_AS.get(name, name) for name in names - PART_OF} <= {
+        wanted.name for wanted in RANGES + EXTRAS
+    }
 
 
 def test_a_helper_imports_nothing_beyond_torch_and_matplotlib():

@@ -292,6 +292,7 @@ resnet_and_mobilenet: separable_cost inverted_residual fold_before
 generative: clean_from_noise kl_between suspicious_share
 exporting_models: run_in_parts quantise_rows respond
 scaling_out: plan_step deal true_accuracy held_numbers
+attention_and_bert: join_pieces corrupt look_back
 """
 
 

@@ -722,7 +722,7 @@ def draw_detections(
     fig = draw_images(pictures, notes, columns, size, title)
     # colours that differ in grey as well, and on a black ground
     looks = [("#ffd24d", "solid", "bottom"), ("#56b4e9", (0, (3, 1.5)), "top")]
-    for (colour, style, side), (label, found) in zip(looks, answers.items(), strict=False):
+    for (colour, style, side), found in zip(looks, answers.values(), strict=False):
         for ax, answer in zip(fig.axes, found, strict=False):
             names = [str(number) for number in _plain(answer.get("labels", []))]
             for i, score in enumerate(_plain(answer.get("scores", []))):
@@ -731,7 +731,7 @@ def draw_detections(
                 corner, wide, high = (left - 0.5, top - 0.5), right - left, bottom - top
                 look = {"fill": False, "edgecolor": colour, "linestyle": style, "linewidth": 1.2}
                 ax.add_patch(Rectangle(corner, wide, high, **look))
-                x, y = (left, top - 1) if side == "bottom" else (right, bottom)
+                x, y = (left, max(top - 1, 6)) if side == "bottom" else (right, min(bottom, 58))
                 to = "left" if side == "bottom" else "right"
                 write = {"color": colour, "size": 7, "ha": to, "va": side, "clip_on": True}
                 ax.text(x, y, names[i] if names else "", **write)

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import torch
 from PIL import Image
+from scenes import Scenes
 from torchvision.transforms import v2
 
 from helpers.paths import DataError
 from helpers.pictures import PICTURE_ENDS, open_picture
-from scenes import Scenes
 
 
 class Labelled(NamedTuple):

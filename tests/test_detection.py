@@ -1,4 +1,4 @@
-"""Lesson 21: what it writes by hand equals torchvision and torchmetrics; its scenes; its folders."""
+"""Lesson 21: its algorithms equal torchvision's and torchmetrics'; its scenes; its folders."""
 
 import ast
 import math
@@ -37,7 +37,7 @@ def lesson(beside_the_notebook):
     from scenes import keep_above, make_scenes, split_by_scene
     from yolo_folder import load_scenes, read_folder, write_folder
 
-    space = {"torch": torch, "nn": nn, "F": F, "optim": optim, "ops": ops}
+    space = {"torch": torch, "nn": nn, "F": F, "optim": optim, "ops": ops, "math": math}
     space |= {"device": torch.device("cpu"), "STRIDE": 4, "GRID": 16}
     space |= {"make_batches": make_batches, "collect_outputs": collect_outputs}
     space |= {"keep_above": keep_above, "make_scenes": make_scenes, "load_scenes": load_scenes}
@@ -93,7 +93,8 @@ def test_suppression_is_torchvisions(lesson):
         boxes = draw_boxes(generator, 20, whole)
         scores = draw_scores(generator, len(boxes), whole)
         labels = torch.randint(0, 3, (len(boxes),), generator=generator)
-        limit = [0.0, 0.25, 1 / 3, 0.5, 0.7, 1.0][some(generator, 0, 6)]
+        # limits that are the same in 32 and 64 bits, so that ties with them are ties in both
+        limit = [0.0, 0.25, 0.375, 0.5, 0.75, 1.0][some(generator, 0, 6)]
         wanted = ops.nms(boxes, scores, limit)
         assert torch.equal(lesson["nms"](boxes, scores, limit), wanted)
         got = lesson["nms_by_class"](boxes, scores, labels, limit)
@@ -222,7 +223,7 @@ def test_scenes_are_the_same_for_a_seed_and_their_boxes_are_tight():
     again = make_scenes(digits, 30, seed=5, turn=0.15)
     assert all(torch.equal(a, b) for a, b in zip(scenes, again, strict=True))
     assert scenes.pictures.shape == (30, 1, 64, 64)
-    assert 0 <= scenes.pictures.min() and scenes.pictures.max() <= 1
+    assert scenes.pictures.min() >= 0 and scenes.pictures.max() <= 1
     assert (scenes.where.diff() >= 0).all() and scenes.where.unique().tolist() == [*range(30)]
     assert scenes.where.bincount().max() <= 6
     dark = 0.6 * INK - 4 * 0.08  # the faintest ink, and noise
@@ -395,7 +396,12 @@ def test_a_folder_without_pictures_or_that_is_not_there_is_refused(tmp_path):
 def test_what_systems_leave_behind_is_passed_over(folder):
     from yolo_folder import read_folder
 
-    for name in ("images/.DS_Store", "images/Thumbs.db", "labels/.hidden.txt", "labels/classes.txt"):
+    for name in (
+        "images/.DS_Store",
+        "images/Thumbs.db",
+        "labels/.hidden.txt",
+        "labels/classes.txt",
+    ):
         write(folder, name, "x")
     assert len(read_folder(folder)[0]) == 2
 
@@ -417,8 +423,7 @@ def test_the_switch_trains_on_a_folder(lesson, tmp_path, monkeypatch, capsys):
         if 'get("LADDER_DETECTION")' in cell.source
     ]
 
-
-    exec(cell.replace("steps=640", "steps=2"), {**lesson, "os": os})
+    exec(cell.replace("steps=700", "steps=2"), {**lesson, "os": os})
     said = capsys.readouterr().out.strip()
     assert said.startswith("LADDER_DETECTION: mAP50 ")
     assert 0 <= float(said.rsplit(" ", 1)[1]) <= 1

@@ -22,13 +22,13 @@ class Scenes(NamedTuple):
         pictures: (scenes, 1, 64, 64), 0 to 1.
         boxes: (digits, 4), the left, top, right and bottom edge in pixels.
         labels: (digits,), which digit it is.
-        where: (digits,), the number of its scene; it never falls.
+        scene: (digits,), the number of its scene; it never falls.
     """
 
     pictures: torch.Tensor
     boxes: torch.Tensor
     labels: torch.Tensor
-    where: torch.Tensor
+    scene: torch.Tensor
 
 
 def make_scenes(digits: Table, count: int, seed: int, turn: float = 0.0) -> Scenes:
@@ -47,14 +47,14 @@ def make_scenes(digits: Table, count: int, seed: int, turn: float = 0.0) -> Scen
     generator = torch.Generator().manual_seed(seed)
     starts = range(0, count, 400)  # in parts, so that little memory is needed
     parts = [_compose(digits, min(400, count - start), generator, turn) for start in starts]
-    where = [part.where + start for part, start in zip(parts, starts, strict=True)]
+    where = [part.scene + start for part, start in zip(parts, starts, strict=True)]
     columns = [torch.cat(column) for column in list(zip(*parts, strict=True))[:3]]
     return Scenes(*columns, torch.cat(where))
 
 
 def split_by_scene(scenes: Scenes) -> list[dict[str, torch.Tensor]]:
     """Return for each scene a dictionary of its "boxes" and "labels", as torchvision takes them."""
-    rows = [scenes.where == number for number in range(len(scenes.pictures))]
+    rows = [scenes.scene == number for number in range(len(scenes.pictures))]
     return [{"boxes": scenes.boxes[mine], "labels": scenes.labels[mine]} for mine in rows]
 
 

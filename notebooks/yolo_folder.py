@@ -116,7 +116,7 @@ def read_line(line: str, classes: Sequence[str], place: str) -> tuple[int, list[
     return int(number), [left, top, right, bottom]
 
 
-def load_scenes(folder: str | Path, size: int = 64) -> tuple[Scenes, list[str]]:
+def load_scenes(folder: str | Path, size: int = 64) -> tuple[Scenes, Scenes, list[str]]:
     """Read a folder as scenes: its pictures in grey, each squeezed to a square.
 
     Args:
@@ -124,19 +124,29 @@ def load_scenes(folder: str | Path, size: int = 64) -> tuple[Scenes, list[str]]:
         size: Pixels along a side.
 
     Returns:
-        The scenes, with boxes in pixels, and the names of the classes.
+        Scenes to learn from, every fifth picture for validation, with boxes in pixels, and the
+        names of the classes.
 
     Raises:
-        DataError: As `read_folder`; or a file is no picture.
+        DataError: As `read_folder`; or a file is no picture; or there are less than five.
     """
     labelled, classes = read_folder(folder)
+    if len(labelled) < 5:
+        say = f"{folder} holds {len(labelled)} pictures, expected 5 or more"
+        raise DataError(f"{say}; every fifth is for validation")
+    valid = labelled[4::5]
+    train = [each for number, each in enumerate(labelled) if number % 5 != 4]
+    return _open_all(train, size), _open_all(valid, size), classes
+
+
+def _open_all(labelled: list[Labelled], size: int) -> Scenes:
     steps = [v2.Grayscale(), v2.Resize((size, size)), v2.ToImage()]
     shrink = v2.Compose([*steps, v2.ToDtype(torch.float32, scale=True)])
     pictures = torch.stack([shrink(open_picture(each.path)) for each in labelled])
     counts = torch.tensor([len(each.labels) for each in labelled])
-    where = torch.arange(len(labelled)).repeat_interleave(counts)
+    scene = torch.arange(len(labelled)).repeat_interleave(counts)
     boxes = size * torch.cat([each.boxes for each in labelled])
-    return Scenes(pictures, boxes, torch.cat([each.labels for each in labelled]), where), classes
+    return Scenes(pictures, boxes, torch.cat([each.labels for each in labelled]), scene)
 
 
 def write_folder(

@@ -224,10 +224,10 @@ def test_scenes_are_the_same_for_a_seed_and_their_boxes_are_tight():
     assert all(torch.equal(a, b) for a, b in zip(scenes, again, strict=True))
     assert scenes.pictures.shape == (30, 1, 64, 64)
     assert scenes.pictures.min() >= 0 and scenes.pictures.max() <= 1
-    assert (scenes.where.diff() >= 0).all() and scenes.where.unique().tolist() == [*range(30)]
-    assert scenes.where.bincount().max() <= 6
+    assert (scenes.scene.diff() >= 0).all() and scenes.scene.unique().tolist() == [*range(30)]
+    assert scenes.scene.bincount().max() <= 6
     dark = 0.6 * INK - 4 * 0.08  # the faintest ink, and noise
-    for box, scene in zip(scenes.boxes.int().tolist(), scenes.where.tolist(), strict=True):
+    for box, scene in zip(scenes.boxes.int().tolist(), scenes.scene.tolist(), strict=True):
         left, top, right, bottom = box
         inside = scenes.pictures[scene, 0, top:bottom, left:right]
         edges = [inside[0], inside[-1], inside[:, 0], inside[:, -1]]
@@ -274,10 +274,8 @@ def test_boxes_are_read_as_shares_and_an_empty_file_is_no_object(folder):
     assert second.path.name == "b.png"
     assert second.boxes.shape == (0, 4) and second.labels.shape == (0,)
     assert second.labels.dtype == torch.int64
-    scenes, _ = load_scenes(folder)
-    assert scenes.pictures.shape == (2, 1, 64, 64)
-    assert scenes.where.tolist() == [0, 0]
-    torch.testing.assert_close(scenes.boxes, 64 * wanted)
+    with pytest.raises(DataError, match="holds 2 pictures, expected 5 or more"):
+        load_scenes(folder)
 
 
 @pytest.mark.parametrize(
@@ -411,10 +409,12 @@ def test_the_switch_trains_on_a_folder(lesson, tmp_path, monkeypatch, capsys):
     truth = lesson["split_by_scene"](scenes)
     columns = [[each[key] for each in truth] for key in ("boxes", "labels")]
     lesson["write_folder"](tmp_path, scenes.pictures, *columns, [*"0123456789"])
-    back, classes = lesson["load_scenes"](tmp_path)
-    torch.testing.assert_close(back.boxes, scenes.boxes, atol=1e-3, rtol=0)
-    assert torch.equal(back.labels, scenes.labels) and torch.equal(back.where, scenes.where)
-    assert (back.pictures - scenes.pictures).abs().max() < 0.003
+    learn, valid, classes = lesson["load_scenes"](tmp_path)
+    for part, rows in ((learn, [0, 1, 2, 3, 5, 6, 7, 8]), (valid, [4, 9])):
+        assert (part.pictures - scenes.pictures[rows]).abs().max() < 0.003
+        for answer, row in zip(lesson["split_by_scene"](part), rows, strict=True):
+            torch.testing.assert_close(answer["boxes"], truth[row]["boxes"], atol=1e-3, rtol=0)
+            assert torch.equal(answer["labels"], truth[row]["labels"])
     assert classes == [*"0123456789"]
     monkeypatch.setenv("LADDER_DETECTION", str(tmp_path))
     (cell,) = [

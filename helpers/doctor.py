@@ -25,6 +25,8 @@ OK, WARN, FAIL = "ok", "warn", "FAIL"
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
 # for tests: no lesson needs them
 TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "playwright", "hypothesis", "ruff")
+TOOLS += ("torchmetrics", "faster-coco-eval")
+UNLOADED = ("torchmetrics", "faster-coco-eval")  # to load them takes seconds, so we only look
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
 # in the folder of the data, from the first day on
 SHIPPED = ("wine.csv", "latin.pt", "python_docs.json.xz", "bert.pt")
@@ -114,7 +116,8 @@ def _package(name: str, least: str) -> Finding:
     module, level = MODULES.get(name, name), WARN if name in TOOLS else FAIL
     install = INSTALL.format(ROOT, PYTHON)
     try:
-        loaded = importlib.import_module(module)
+        look = metadata.distribution if name in UNLOADED else importlib.import_module
+        loaded = look(module)
     except Exception as error:  # a broken build raises RuntimeError, OSError and others
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             return Finding(name, level, "is not installed", install)

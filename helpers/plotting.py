@@ -766,3 +766,48 @@ def draw_program(program: torch.export.ExportedProgram, ax: Axes | None = None) 
     ax.set(xlim=(-2.6, 2), ylim=(len(nodes) - 0.6, -0.6))
     ax.axis("off")
     return ax
+def draw_detections(
+    pictures: torch.Tensor,
+    answers: dict[str, Sequence[dict[str, torch.Tensor]]],
+    notes: Sequence[str] | None = None,
+    columns: int = 4,
+    size: float = 1.9,
+    title: str = "",
+) -> Figure:
+    """Draw pictures with boxes: those of the first label solid, of the second dashed.
+
+    Args:
+        pictures: (pictures, 1 or 3, height, width), as `draw_images` takes them.
+        answers: For each of at most two labels, for each picture its "boxes", (n, 4), and if it has
+            them the "labels", (n,), and "scores", (n,), which are written beside the boxes.
+        notes: One a picture, for above it.
+        columns: Pictures in a row.
+        size: Of a picture, in inches.
+        title: Of the figure.
+
+    Returns:
+        The figure, with a legend where there are two labels.
+    """
+    fig = draw_images(pictures, notes, columns, size, title)
+    # colours that differ in grey as well, and on a black ground
+    looks = [("#ffd24d", "solid", "bottom"), ("#56b4e9", (0, (3, 1.5)), "top")]
+    for (colour, style, side), found in zip(looks, answers.values(), strict=False):
+        for ax, answer in zip(fig.axes, found, strict=False):
+            names = [str(number) for number in _plain(answer.get("labels", []))]
+            for i, score in enumerate(_plain(answer.get("scores", []))):
+                names[i] += f" {score:.1f}"
+            for i, (left, top, right, bottom) in enumerate(_plain(answer["boxes"])):
+                corner, wide, high = (left - 0.5, top - 0.5), right - left, bottom - top
+                look = {"fill": False, "edgecolor": colour, "linestyle": style, "linewidth": 1.2}
+                ax.add_patch(Rectangle(corner, wide, high, **look))
+                x, y = (left, max(top - 1, 6)) if side == "bottom" else (right, min(bottom, 58))
+                to = "left" if side == "bottom" else "right"
+                write = {"color": colour, "size": 7, "ha": to, "va": side, "clip_on": True}
+                ax.text(x, y, names[i] if names else "", **write)
+    if len(answers) > 1:
+        lines = [
+            Rectangle((0, 0), 1, 1, facecolor="0.1", edgecolor=colour, linestyle=style)
+            for colour, style, _ in looks
+        ]
+        fig.legend(lines, list(answers), loc="upper right", ncols=2, fontsize=8)
+    return fig

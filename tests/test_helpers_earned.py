@@ -32,6 +32,7 @@ DECLARED = {
     "helpers.plotting.draw_broadcast": ONE_FIGURE,
     "helpers.plotting.draw_files": ONE_FIGURE,
     "helpers.plotting.draw_calls": ONE_FIGURE,
+    "helpers.plotting.draw_detections": "draws scenes with boxes, five times in lesson 21",
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,
     "helpers.plotting.draw_medians": ONE_FIGURE,

@@ -293,6 +293,7 @@ generative: clean_from_noise kl_between suspicious_share
 exporting_models: run_in_parts quantise_rows respond
 scaling_out: plan_step deal true_accuracy held_numbers
 attention_and_bert: join_pieces corrupt look_back
+object_detection: read_label crop_boxes soften
 """
 
 

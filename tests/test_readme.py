@@ -43,7 +43,7 @@ def test_every_variable_that_helpers_and_lessons_read_stands_in_a_readme():
     code = [path.read_text(encoding="utf-8") for path in (ROOT / "helpers").glob("*.py")]
     code += [cell.source for lesson in load_lessons() for cell in lesson.cells]
     found = set(re.findall(r"\bLADDER_[A-Z_]+[A-Z]\b", "\n".join(code)))
-    assert {"LADDER_DEVICE", "LADDER_IMAGE_FOLDER", "LADDER_IMAGE_MODEL"} <= found
+    assert {"LADDER_DEVICE", "LADDER_IMAGE_FOLDER", "LADDER_DETECTION"} <= found
     for name in found:
         assert name in README + (ROOT / "data" / "README.md").read_text(encoding="utf-8"), name
 

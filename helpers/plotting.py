@@ -732,40 +732,8 @@ def draw_regions(
     axes[-1].legend(loc="lower left")
     fig.suptitle(title)
     return fig
-def draw_program(program: torch.export.ExportedProgram, ax: Axes | None = None) -> Axes:
-    """Draw an exported program: a row an operation, from top to bottom in the order they run.
 
-    Args:
-        program: Of one path, such as a network without skips.
-        ax: Where to draw; None for a new figure, as high as it needs to be.
 
-    Returns:
-        The axes. On the left stand the parameters and buffers that an operation reads, on the right
-        the shape of what it passes on; a free dimension is called n.
-    """
-    signature = program.graph_signature
-    stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-    given = set(signature.user_inputs)
-    nodes = [n for n in program.graph.nodes if n.name in given]
-    nodes += [n for n in program.graph.nodes if n.op == "call_function" and n.users]
-    if ax is None:
-        _, ax = plt.subplots(figsize=(7, 0.6 + 0.33 * len(nodes)))
-    for row, node in enumerate(nodes):
-        name = node.name if node.name in given else str(node.target).split(".")[1]
-        look = {"facecolor": "white" if node.name in given else "0.9", "edgecolor": "black"}
-        ax.add_patch(Rectangle((-0.5, row - 0.3), 1, 0.6, **look))
-        ax.text(0, row, name, ha="center", va="center", size=9)
-        read = [stored[part.name] for part in node.all_input_nodes if part.name in stored]
-        if read:
-            ax.text(-0.6, row, f"{', '.join(read)} →", ha="right", va="center", size=9)
-        shape = [size if isinstance(size, int) else "n" for size in node.meta["val"].shape]
-        ax.text(0.6, row, f"({', '.join(map(str, shape))})", va="center", size=9)
-        if row:
-            arrow = {"arrowstyle": "->", "color": "black"}
-            ax.annotate("", (0, row - 0.3), (0, row - 0.7), arrowprops=arrow)
-    ax.set(xlim=(-2.6, 2), ylim=(len(nodes) - 0.6, -0.6))
-    ax.axis("off")
-    return ax
 def draw_detections(
     pictures: torch.Tensor,
     answers: dict[str, Sequence[dict[str, torch.Tensor]]],
@@ -811,3 +779,39 @@ def draw_detections(
         ]
         fig.legend(lines, list(answers), loc="upper right", ncols=2, fontsize=8)
     return fig
+
+
+def draw_program(program: torch.export.ExportedProgram, ax: Axes | None = None) -> Axes:
+    """Draw an exported program: a row an operation, from top to bottom in the order they run.
+
+    Args:
+        program: Of one path, such as a network without skips.
+        ax: Where to draw; None for a new figure, as high as it needs to be.
+
+    Returns:
+        The axes. On the left stand the parameters and buffers that an operation reads, on the right
+        the shape of what it passes on; a free dimension is called n.
+    """
+    signature = program.graph_signature
+    stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+    given = set(signature.user_inputs)
+    nodes = [n for n in program.graph.nodes if n.name in given]
+    nodes += [n for n in program.graph.nodes if n.op == "call_function" and n.users]
+    if ax is None:
+        _, ax = plt.subplots(figsize=(7, 0.6 + 0.33 * len(nodes)))
+    for row, node in enumerate(nodes):
+        name = node.name if node.name in given else str(node.target).split(".")[1]
+        look = {"facecolor": "white" if node.name in given else "0.9", "edgecolor": "black"}
+        ax.add_patch(Rectangle((-0.5, row - 0.3), 1, 0.6, **look))
+        ax.text(0, row, name, ha="center", va="center", size=9)
+        read = [stored[part.name] for part in node.all_input_nodes if part.name in stored]
+        if read:
+            ax.text(-0.6, row, f"{', '.join(read)} →", ha="right", va="center", size=9)
+        shape = [size if isinstance(size, int) else "n" for size in node.meta["val"].shape]
+        ax.text(0.6, row, f"({', '.join(map(str, shape))})", va="center", size=9)
+        if row:
+            arrow = {"arrowstyle": "->", "color": "black"}
+            ax.annotate("", (0, row - 0.3), (0, row - 0.7), arrowprops=arrow)
+    ax.set(xlim=(-2.6, 2), ylim=(len(nodes) - 0.6, -0.6))
+    ax.axis("off")
+    return ax

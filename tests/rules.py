@@ -22,10 +22,8 @@ LONGEST_CODE, USUAL_CODE, LONGEST_PROSE = 20, 12, 120  # lines, lines for nine o
 # checkpoint, and what it needs, are the hardened twins of plain functions that lessons 14 and 15
 # write out and then compare.
 EXEMPT = "checkpoint examine order plotting tables pictures glyphs paths checks doctor".split()
-EXEMPT += ["notebook"]
-# Lesson 16 writes out `diagnose`, and says in which file its steps stand.
 EXEMPT += ["notebook", "documentation"]
-# Lesson 16 writes out `diagnose` and two of its steps, and says in which file the others stand.
+# Lesson 16 writes out `diagnose`, and says in which file its steps stand.
 UNSHOWN = ["helpers.diagnosis.examine", "helpers.diagnosis.take_batch"]
 # Lesson 20 writes out tokenizer, layer and model, and says what these four do.
 UNSHOWN += [

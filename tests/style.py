@@ -21,7 +21,6 @@ LONGER = {
     "16": (10, 2),
     # loops that log are written out whole, and figures are read back from files
     "13": (0, 2),
-    "16": (22, 2),
     # four classes that equal torch's, each written out whole
     "20": (1, 1),
 }

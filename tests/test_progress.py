@@ -289,6 +289,7 @@ debugging: shuffle_pairs make_classifier even_out squared_loss run_steps prepare
 debugging: careful_step mean_length measure_accuracy report_loss choose_columns add_noise
 speed_and_memory: worker_share whole_speedup accumulate
 resnet_and_mobilenet: separable_cost inverted_residual fold_before
+sequences_lstm: last_states bits_per_letter reverse_padded
 """
 
 

@@ -61,6 +61,7 @@ def bits_per_letter(attempt: Attempt) -> None:
     """The mean of -log2 of the true letters' probabilities, padding apart."""
     for case, (sizes, places) in enumerate(RAGGED + FULL):
         choices = attempt.pick(4, 9)
+        choices += choices == places  # else names and choices could be mixed up unseen
         logits = 2 * attempt.randn(len(sizes), places, choices)
         if case == 2:
             logits = 80 * logits  # a softmax gives exact zeros
@@ -114,7 +115,8 @@ def reverse_padded(attempt: Attempt) -> None:
         lengths = torch.tensor(sizes, device=attempt.device)
         order = torch.arange(places, device=attempt.device)
         ends = lengths.unsqueeze(1)
-        letters = order + 2 + attempt.randint(0, 90, (len(sizes), 1))  # no name reads alike
+        letters = attempt.randint(1, 9, (len(sizes), places))
+        letters[:, 0] = 10  # so that no name reads the same from both ends
         numbers = letters * (order < ends)
         right = numbers.gather(1, torch.where(order < ends, ends - 1 - order, order))
         mistakes = [

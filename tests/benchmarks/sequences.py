@@ -7,6 +7,7 @@ random numbers, so they have one number each. Takes about two minutes on two cor
 """
 
 import ast
+import functools
 import sys
 from typing import Any
 
@@ -37,11 +38,13 @@ def lesson_space() -> dict[str, Any]:
 def _wanted(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
         names = {n.id for target in node.targets for n in ast.walk(target) if hasattr(n, "id")}
-        return bool(names) and names <= {*DATA}
+        plain = not any(isinstance(target, ast.Subscript) for target in node.targets)
+        return plain and bool(names) and names <= {*DATA}
     if isinstance(node, ast.With | ast.For):  # that fill a table of the data
         names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        return bool(names & {"rows", "followers"}) and "set_seed" not in names
-    return isinstance(node, ast.FunctionDef | ast.ClassDef) or "uses.pop" in ast.unparse(node)
+        return bool(names & {"rows", "followers", "sequences"}) and "set_seed" not in names
+    kept = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef
+    return isinstance(node, kept) or "uses.pop" in ast.unparse(node)
 
 
 def classify(space: dict[str, Any], seed: int) -> float:
@@ -82,14 +85,16 @@ def main() -> None:
     guesses = space["guess_by_ngrams"](space["test_texts"])
     right = guesses == space["torch"].tensor(space["test_labels"])
     print(f"n-grams {right.float().mean():.3f}, bits a letter", space["bits"])
-    table = {"names, LSTM": [classify(space, seed) for seed in seeds]}
-    for kind, opened in (("RNN", 0), ("GRU", 0), ("LSTM", 0), ("LSTM", 1)):
+    contests = {"names, LSTM": classify}
+    for kind, opened in (("RNN", False), ("GRU", False), ("LSTM", False), ("LSTM", True)):
         label = f"order, {kind}{', opened' * opened}"
-        table[label] = [find_order(space, seed, kind, opened) for seed in seeds]
-    table["bits a letter, GRU"] = [write(space, seed) for seed in seeds]
-    for label, values in table.items():
+        contests[label] = functools.partial(find_order, kind=kind, opened=opened)
+    contests["bits a letter, GRU"] = write
+    for label, contest in contests.items():
+        values = [contest(space, seed) for seed in seeds]
         mean = sum(values) / len(values)
-        print(f"{label:21} mean {mean:.3f} ", "  ".join(f"{value:.3f}" for value in values))
+        line = "  ".join(f"{value:.3f}" for value in values)
+        print(f"{label:21} mean {mean:.3f}  {line}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
 # for tests: no lesson needs them
 TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "playwright", "hypothesis", "ruff")
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
-SHIPPED = ("wine.csv", "latin.pt")  # in the folder of the data, from the first day on
+# in the folder of the data, from the first day on
+SHIPPED = ("wine.csv", "latin.pt", "place_names.csv.gz")
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 INSTALL = "In a terminal, in {}, run: {} -m pip install -c constraints.txt -e ."
 

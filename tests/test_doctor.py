@@ -34,7 +34,7 @@ def lessons(tmp_path, monkeypatch):
     for name in ("data", "runs", "notebooks", "helpers"):
         (tmp_path / name).mkdir()
     (tmp_path / "helpers" / "doctor.py").touch()
-    for name in ("pyproject.toml", "data/wine.csv", "data/latin.pt"):
+    for name in ("pyproject.toml", *(f"data/{name}" for name in doctor.SHIPPED)):
         shutil.copy(ROOT / name, tmp_path / name)
     for module in (doctor, paths):
         monkeypatch.setattr(module, "ROOT", tmp_path.resolve())
@@ -334,11 +334,11 @@ def test_the_folders_that_the_variables_name_are_looked_at(
     assert f"Make {tmp_path / 'none'} a folder that you may write to" in text
 
 
-@pytest.mark.parametrize("gone", ["wine.csv", "latin.pt", "wine.csv and latin.pt"])
+@pytest.mark.parametrize("gone", [*doctor.SHIPPED, "wine.csv and latin.pt"])
 def test_data_that_a_folder_lacks_are_named(diagnose, lessons, monkeypatch, tmp_path, gone):
     own = tmp_path / "my data"
     own.mkdir()
-    for name in {"wine.csv", "latin.pt"} - set(gone.split(" and ")):
+    for name in set(doctor.SHIPPED) - set(gone.split(" and ")):
         shutil.copy(lessons / "data" / name, own)
     monkeypatch.setenv("LADDER_DATA", str(own))
     status, text, findings = diagnose()

@@ -51,7 +51,7 @@ def classify(space: dict[str, Any], seed: int) -> float:
     """Train the lesson's reader of names; give its share of right test names."""
     space["set_seed"](seed)
     train, reader = space["train_sequences"], space["NameReader"]()
-    train(reader, space["examples"], space["name_loss"], epochs=10)
+    train(reader, space["examples"], space["name_loss"], epochs=7)
     guesses = space["guess_by_model"](reader, space["test_numbers"])
     return (guesses == space["torch"].tensor(space["test_labels"])).float().mean().item()
 
@@ -72,7 +72,7 @@ def write(space: dict[str, Any], seed: int) -> float:
     """Train the lesson's language model; give its bits a letter on new names."""
     space["set_seed"](seed)
     loss = space["writer_loss"]
-    writer = space["train_sequences"](space["Writer"](), space["known"], loss, epochs=5, size=64)
+    writer = space["train_sequences"](space["Writer"](), space["known"], loss, epochs=4, size=64)
     with space["torch"].inference_mode():
         nats = loss(writer, space["fresh"].to(space["device"]), None).item()
     return nats / space["math"].log(2)

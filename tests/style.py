@@ -26,7 +26,7 @@ LONGER = {
     # thirteen functions to repair, two cells each, of which a docstring is half the code
     "16": (22, 2),
     # three cells by hand, two models that count, a classifier and a model that writes
-    "19": (10, 1),
+    "19": (10, 2),
 }
 MOST_FULL = 3  # cells of exactly USUAL_LINES lines: more would have been packed to the limit
 WIDEST = 88  # letters of a line of code

@@ -7,8 +7,9 @@ import io
 
 import pytest
 
-from helpers.paths import ROOT
+from helpers.paths import NOTEBOOKS, ROOT, DataError, data_file
 from tools import place_names
+from tools.notebooks import read
 
 STEM = "19_sequences_lstm"
 
@@ -57,6 +58,14 @@ def test_every_thing_stands_once_and_has_a_name(table):
     assert len({(kind, code) for kind, code, *_ in rows}) == len(rows)
     assert all(any(names) for _, _, *names in rows)
     assert all(name == name.strip() for row in rows for name in row)
+
+
+def test_the_lesson_says_that_the_file_is_missing_and_what_to_do(tmp_path, monkeypatch):
+    cells = [c.source for c in read(NOTEBOOKS / f"{STEM}.ipynb").cells if c.cell_type == "code"]
+    (reads,) = (source for source in cells if "gzip.open(" in source)
+    monkeypatch.setenv("LADDER_DATA", str(tmp_path))
+    with pytest.raises(DataError, match=r"no file .*place_names\.csv\.gz; run `python -m helpers"):
+        exec(reads, {"csv": csv, "gzip": gzip, "data_file": data_file})
 
 
 def test_the_script_writes_where_it_is_told(tmp_path, monkeypatch, capsys, babel):

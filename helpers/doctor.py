@@ -29,7 +29,7 @@ TOOLS += ("torchmetrics", "faster-coco-eval")
 UNLOADED = ("torchmetrics", "faster-coco-eval")  # to load them takes seconds, so we only look
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
 # in the folder of the data, from the first day on
-SHIPPED = ("wine.csv", "latin.pt", "python_docs.json.xz", "bert.pt")
+SHIPPED = ("wine.csv", "latin.pt", "place_names.csv.gz", "python_docs.json.xz", "bert.pt")
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 INSTALL = "In a terminal, in {}, run: {} -m pip install -c constraints.txt -e ."
 

@@ -52,6 +52,18 @@ def data_dir() -> Path:
     return folder
 
 
+def data_file(name: str) -> Path:
+    """Return the path of a file that comes with the lessons, in the folder of the data.
+
+    Raises:
+        DataError: The folder or the file is not there.
+    """
+    path = data_dir() / name
+    if not path.is_file():
+        raise DataError(f"no file {path}; run `python -m helpers.doctor`, which says how to get it")
+    return path
+
+
 def runs_dir() -> Path:
     """Return the folder of logs and checkpoints: what `LADDER_RUNS` names, or `runs/`.
 

@@ -656,6 +656,37 @@ RIGHT = {
             "to swap two dimensions has no order, and keys are as wide as queries",
             "scores = queries @ keys.transpose(2, 1) / queries.shape[2] ** 0.5",
             "scores = queries @ keys.transpose(1, 2) / keys.shape[2] ** 0.5",
+
+
+    "sequences_lstm.last_states": {
+        **_each(
+            "an index on the CPU picks from a tensor on any device",
+            "rows = torch.arange(len(states))",
+        ),
+        **_each(
+            "there are as many lengths as states, on one device",
+            "rows = torch.arange(len(lengths), device=states.device)",
+            "rows = torch.arange(len(states), device=lengths.device)",
+        ),
+    },
+    "sequences_lstm.reverse_padded": {
+        **_each(
+            "on a machine without an accelerator everything lies on the CPU",
+            "places = torch.arange(numbers.shape[1])",
+        ),
+        **_each(
+            "numbers and lengths lie on one device",
+            "places = torch.arange(numbers.shape[1], device=lengths.device)",
+        ),
+        **_each(
+            "a dimension counted from the end is the same one",
+            "ends = lengths.unsqueeze(-1)",
+            "return numbers.gather(-1, torch.where(places < ends, ends - 1 - places, places))",
+            "places = torch.arange(numbers.shape[-1], device=numbers.device)",
+        ),
+        **_each(
+            "behind the name, every place holds padding",
+            "return numbers.gather(1, torch.where(places < ends, ends - 1 - places, ends))",
         ),
     },
 }

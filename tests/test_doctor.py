@@ -334,7 +334,7 @@ def test_the_folders_that_the_variables_name_are_looked_at(
     assert f"Make {tmp_path / 'none'} a folder that you may write to" in text
 
 
-@pytest.mark.parametrize("gone", ["wine.csv", "latin.pt", "wine.csv and latin.pt"])
+@pytest.mark.parametrize("gone", [*doctor.SHIPPED, "wine.csv and latin.pt"])
 def test_data_that_a_folder_lacks_are_named(diagnose, lessons, monkeypatch, tmp_path, gone):
     own = tmp_path / "my data"
     own.mkdir()

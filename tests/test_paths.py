@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from helpers import doctor, paths
-from helpers.paths import ROOT, DataError, data_dir, named_folder, progress_dir, runs_dir
+from helpers.paths import (
+    ROOT,
+    DataError,
+    data_dir,
+    data_file,
+    named_folder,
+    progress_dir,
+    runs_dir,
+)
 from tests.support import run_python
 
 FOLDERS = [("LADDER_DATA", data_dir), ("LADDER_RUNS", runs_dir), ("LADDER_PROGRESS", progress_dir)]
@@ -58,6 +66,19 @@ def test_a_missing_folder_is_said_with_its_cure(monkeypatch, tmp_path):
     with pytest.raises(DataError, match=r"no folder .*gone; make it, or unset LADDER_DATA"):
         data_dir()
     assert named_folder("data") == tmp_path / "gone"
+
+
+@pytest.mark.parametrize("name", doctor.SHIPPED)
+def test_a_missing_file_is_said_with_its_cure(monkeypatch, tmp_path, name):
+    monkeypatch.delenv("LADDER_DATA", raising=False)
+    assert data_file(name) == ROOT / "data" / name
+    monkeypatch.setenv("LADDER_DATA", str(tmp_path))
+    with pytest.raises(DataError) as caught:
+        data_file(name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "python -m helpers.doctor" in str(caught.value)
+    (finding,) = (f for f in doctor.examine() if f.name == "data")  # which says how to get it
+    assert finding.level == doctor.FAIL and f"Copy {' and '.join(doctor.SHIPPED)}" in finding.do
 
 
 def test_the_doctor_looks_where_the_lessons_look(monkeypatch, tmp_path):

@@ -390,6 +390,8 @@ def test_draw_regions_paints_where_the_model_answers_class_1():
     assert [len(cloud.get_offsets()) for cloud in clouds] == [1, 2]
     assert model.training and not model.weight.grad
     plt.close(fig)
+
+
 def test_a_program_shows_operations_parameters_and_shapes():
     net = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
     free = {"input": {0: torch.export.Dim("batch", max=9)}}

@@ -294,6 +294,7 @@ exporting_models: run_in_parts quantise_rows respond
 scaling_out: plan_step deal true_accuracy held_numbers
 attention_and_bert: join_pieces corrupt look_back
 object_detection: read_label crop_boxes soften
+sequences_lstm: last_states bits_per_letter reverse_padded
 """
 
 

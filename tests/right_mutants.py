@@ -586,4 +586,23 @@ RIGHT = {
             "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(1, -2, 3))",
         ),
     },
+    "scaling_out.plan_step": {
+        **_each(
+            "where the division has no rest, both give the same number",
+            "while share % parts or share / parts > fits:",
+        ),
+    },
+    "scaling_out.true_accuracy": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "pack = torch.stack(hits, dim=-1).flatten()",
+        ),
+    },
+    "scaling_out.held_numbers": {
+        **_each(
+            "the order of two numbers does not matter to min and max",
+            "own = min(max(0, length - rank * rows), rows)",
+            "own = min(rows, max(length - rank * rows, 0))",
+        ),
+    },
 }

@@ -586,78 +586,6 @@ RIGHT = {
             "met = (weight * c.reshape(1, -1, 1, 1)).sum(dim=(1, -2, 3))",
         ),
     },
-    "generative.clean_from_noise": {
-        **_each(
-            "the new dimension of a vector is its last",
-            "share = share.unsqueeze(-1)",
-        ),
-    },
-    "generative.kl_between": {
-        **_each(
-            "the second of two dimensions is the last",
-            "return (logs + squares / (2 * log_var_p.exp()) - 0.5).sum(dim=-1)",
-        ),
-        **_each(
-            "a square has no sign",
-            "squares = log_var_q.exp() + (mean_p - mean_q) ** 2",
-        ),
-    },
-    "generative.suspicious_share": {
-        **_each(
-            "the second of two dimensions, and of two values, is the last",
-            "least, rows = torch.cdist(drawn.flatten(1), own).min(dim=-1)",
-            "others = torch.cdist(own, own).topk(2, largest=False).values[:, -1]",
-
-
-    "exporting_models.quantise_rows": {
-        **_each(
-            "a matrix has only one dimension after the first",
-            "step = rows.abs().amax(dim=-1) / 127",
-        ),
-        **_each(
-            "the largest absolute value is never negative",
-            "step = torch.where(step <= 0, 1, step)",
-        ),
-    },
-    "exporting_models.respond": {
-        **_each(
-            "the words of an error are free",
-            "return (413, {'error': 'at most 200 bytesx'})",
-            "return (422, {'error': 'send an object with valuesx'})",
-            "return (400, {'error': 'the body is not JSONx'})",
-            "return (500, {'error': 'our faultx'})",
-
-
-    "attention_and_bert.corrupt": {
-        **_each(
-            "the next line puts noise where the die shows 8, whatever stood there",
-            "ids = torch.where(chosen & (dice <= 8), mask, ids)",
-            "ids = torch.where(chosen & (dice < 9), mask, ids)",
-        ),
-    },
-    "attention_and_bert.look_back": {
-        **_each(
-            "a dimension counted from the end is the same one",
-            "back = places.unsqueeze(-1) - places",
-            "return torch.softmax(scores, dim=-1) @ values",
-        ),
-        **_each(
-            "queries, keys and values have as many positions, and lie on one device",
-            "places = torch.arange(keys.shape[1], device=queries.device)",
-            "places = torch.arange(values.shape[1], device=queries.device)",
-            "places = torch.arange(queries.shape[1], device=keys.device)",
-            "places = torch.arange(queries.shape[1], device=values.device)",
-        ),
-        **_each(
-            "right on the CPU, where this test runs",
-            "places = torch.arange(queries.shape[1])",
-        ),
-        **_each(
-            "to swap two dimensions has no order, and keys are as wide as queries",
-            "scores = queries @ keys.transpose(2, 1) / queries.shape[2] ** 0.5",
-            "scores = queries @ keys.transpose(1, 2) / keys.shape[2] ** 0.5",
-
-
     "sequences_lstm.last_states": {
         **_each(
             "an index on the CPU picks from a tensor on any device",
@@ -687,6 +615,97 @@ RIGHT = {
         **_each(
             "behind the name, every place holds padding",
             "return numbers.gather(1, torch.where(places < ends, ends - 1 - places, ends))",
+        ),
+    },
+    "attention_and_bert.corrupt": {
+        **_each(
+            "the next line puts noise where the die shows 8, whatever stood there",
+            "ids = torch.where(chosen & (dice <= 8), mask, ids)",
+            "ids = torch.where(chosen & (dice < 9), mask, ids)",
+        ),
+    },
+    "attention_and_bert.look_back": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "back = places.unsqueeze(-1) - places",
+            "return torch.softmax(scores, dim=-1) @ values",
+        ),
+        **_each(
+            "queries, keys and values have as many positions, and lie on one device",
+            "places = torch.arange(keys.shape[1], device=queries.device)",
+            "places = torch.arange(values.shape[1], device=queries.device)",
+            "places = torch.arange(queries.shape[1], device=keys.device)",
+            "places = torch.arange(queries.shape[1], device=values.device)",
+        ),
+        **_each(
+            "right on the CPU, where this test runs",
+            "places = torch.arange(queries.shape[1])",
+        ),
+        **_each(
+            "to swap two dimensions has no order, and keys are as wide as queries",
+            "scores = queries @ keys.transpose(2, 1) / queries.shape[2] ** 0.5",
+            "scores = queries @ keys.transpose(1, 2) / keys.shape[2] ** 0.5",
+        ),
+    },
+    "generative.clean_from_noise": {
+        **_each(
+            "the new dimension of a vector is its last",
+            "share = share.unsqueeze(-1)",
+        ),
+    },
+    "generative.kl_between": {
+        **_each(
+            "the second of two dimensions is the last",
+            "return (logs + squares / (2 * log_var_p.exp()) - 0.5).sum(dim=-1)",
+        ),
+        **_each(
+            "a square has no sign",
+            "squares = log_var_q.exp() + (mean_p - mean_q) ** 2",
+        ),
+    },
+    "generative.suspicious_share": {
+        **_each(
+            "the second of two dimensions, and of two values, is the last",
+            "least, rows = torch.cdist(drawn.flatten(1), own).min(dim=-1)",
+            "others = torch.cdist(own, own).topk(2, largest=False).values[:, -1]",
+        ),
+    },
+    "exporting_models.quantise_rows": {
+        **_each(
+            "a matrix has only one dimension after the first",
+            "step = rows.abs().amax(dim=-1) / 127",
+        ),
+        **_each(
+            "the largest absolute value is never negative",
+            "step = torch.where(step <= 0, 1, step)",
+        ),
+    },
+    "exporting_models.respond": {
+        **_each(
+            "the words of an error are free",
+            "return (413, {'error': 'at most 200 bytesx'})",
+            "return (422, {'error': 'send an object with valuesx'})",
+            "return (400, {'error': 'the body is not JSONx'})",
+            "return (500, {'error': 'our faultx'})",
+        ),
+    },
+    "scaling_out.plan_step": {
+        **_each(
+            "where the division has no rest, both give the same number",
+            "while share % parts or share / parts > fits:",
+        ),
+    },
+    "scaling_out.true_accuracy": {
+        **_each(
+            "a dimension counted from the end is the same one",
+            "pack = torch.stack(hits, dim=-1).flatten()",
+        ),
+    },
+    "scaling_out.held_numbers": {
+        **_each(
+            "the order of two numbers does not matter to min and max",
+            "own = min(max(0, length - rank * rows), rows)",
+            "own = min(rows, max(length - rank * rows, 0))",
         ),
     },
 }

@@ -39,7 +39,6 @@ DECLARED = {
     "helpers.plotting.draw_network": ONE_FIGURE,
     "helpers.plotting.draw_paths": ONE_FIGURE,
     "helpers.plotting.draw_regions": "draws what models of lesson 09 answer, three times",
-    "helpers.plotting.draw_ratios": "draws what lesson 17 measures, four times",
     "helpers.plotting.draw_program": ONE_FIGURE,
     "helpers.plotting.draw_workflow": ONE_FIGURE,
     "helpers.plotting.autograd_graph": "what `draw_graph` draws, as data",

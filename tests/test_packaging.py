@@ -36,7 +36,7 @@ MODULES = [
 INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 # What comes with a package of ours and is part of what that package is for.
 # Modules of the lessons: those that lessons 14, 15 and 23 write, and those that lie beside them.
-OWN = {"nets", "models", "digits", "training", "checking", "reader"}
+OWN = {"nets", "models", "digits", "training", "checking", "reader", "notebooks", "scaling_out"}
 OWN |= {path.stem for path in NOTEBOOKS.glob("*.py")}
 PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging"}
 

@@ -63,6 +63,7 @@ PARTS = {
     "kills": _tests("a training killed a hundred times ends bit for bit the same", "kills"),
     "resume": _tests("a training stopped anywhere ends the same or is refused", "resume"),
     "pretraining": _tests("the shipped weights are what they say", "pretraining"),
+    "pretraining_bert": _tests("lesson 20's weights are what they say", "pretraining_bert"),
     "offline": Part(
         "the tests of `make test` with no network and an empty home",
         ["-m", "tools.offline", "-m", "pytest", *NEIGHBOURS],

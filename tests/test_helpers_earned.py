@@ -31,6 +31,7 @@ DECLARED = {
     "helpers.plotting.draw_graph": ONE_FIGURE,
     "helpers.plotting.draw_layout": ONE_FIGURE,
     "helpers.plotting.draw_medians": ONE_FIGURE,
+    "helpers.plotting.draw_network": ONE_FIGURE,
     "helpers.plotting.draw_paths": ONE_FIGURE,
     "helpers.plotting.draw_ratios": "draws what lesson 17 measures, four times",
     "helpers.plotting.draw_workflow": ONE_FIGURE,

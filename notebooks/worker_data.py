@@ -13,7 +13,7 @@ class Slow(Dataset):
     """Examples that arrive after a hundredth of a second each, as from a slow disk."""
 
     def __len__(self) -> int:
-        return 24
+        return 16
 
     def __getitem__(self, index: int) -> int:
         time.sleep(0.01)

@@ -33,10 +33,9 @@ WRITES = {
 }
 
 # Cells whose output is another when a section runs again: folders keep what was written into them,
-# so TensorBoard shows it twice; and files of one second are read by the number at the end of their
-# names, 10 before 9.
+# so TensorBoard shows it twice.
 MOVES_ON = {
-    "13_tensorboard": ["aef1b5ea", "faed94f5", "3f71e85d"],
+    "13_tensorboard": ["aef1b5ea", "faed94f5"],
     # files are there already: "Overwriting"
     "15_checkpointing": ["18e19578", "009ee15a", "c5006819"],
     "23_exporting_models": ["4538a7aa", "99c1df44", "23de1d21"],

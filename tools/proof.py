@@ -42,8 +42,8 @@ class Part(NamedTuple):
     command: list[str]
 
 
-def _tests(shows: str, name: str, options: list[str] = WORKERS) -> Part:
-    return Part(shows, ["-m", "pytest", *options, f"tests/proof/test_{name}.py"])
+def _tests(shows: str, *names: str, options: list[str] = WORKERS) -> Part:
+    return Part(shows, ["-m", "pytest", *options, *(f"tests/proof/test_{n}.py" for n in names)])
 
 
 # In the order in which they run: what fails soonest for a slip comes first.
@@ -58,12 +58,13 @@ PARTS = {
     "devices": _tests("every lesson on a pretended accelerator", "devices"),
     "planted": _tests("lies planted in lessons and helpers are found", "planted"),
     "faults": _tests("every lesson under what a classroom does to it", "faults"),
-    "class": _tests("a class of hostile notebooks gets its report", "class", NEIGHBOURS),
-    "viewer": _tests("lesson 13's viewer in a browser", "viewer", NEIGHBOURS),
+    "class": _tests("a class of hostile notebooks gets its report", "class", options=NEIGHBOURS),
+    "viewer": _tests("lesson 13's viewer in a browser", "viewer", options=NEIGHBOURS),
     "kills": _tests("a training killed a hundred times ends bit for bit the same", "kills"),
     "resume": _tests("a training stopped anywhere ends the same or is refused", "resume"),
-    "pretraining": _tests("the shipped weights are what they say", "pretraining"),
-    "pretraining_bert": _tests("lesson 20's weights are what they say", "pretraining_bert"),
+    "pretraining": _tests(
+        "the shipped weights are what they say", "pretraining", "pretraining_bert"
+    ),
     "offline": Part(
         "the tests of `make test` with no network and an empty home",
         ["-m", "tools.offline", "-m", "pytest", *NEIGHBOURS],

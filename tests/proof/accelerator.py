@@ -147,6 +147,31 @@ def _mend() -> None:
     safetensors.torch.load_file = lambda path, device="cpu": {
         name: tensor.to(device) for name, tensor in load_file(path).items()
     }
+    for name in ("_pack_padded_sequence", "_pad_packed_sequence", "lstm", "gru", "rnn_tanh"):
+        setattr(torch._VF, name, functools.partial(_recur, getattr(torch._VF, name)))
     torch.accelerator.synchronize = lambda *_: None  # there is nothing to wait for
     # views in inference mode want more than such a backend has
     torch.inference_mode = lambda mode=True: torch.no_grad() if mode else nullcontext()
+
+
+def _recur(function, inputs, *args):
+    """Do what packs sequences, or runs over them, on the CPU's copies; whole numbers stay there.
+
+    Lengths and batch sizes belong on the CPU, as for CUDA; all else belongs beside the inputs.
+    """
+    leaves, shape = pytree.tree_flatten(args)
+    tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+    for tensor in tensors:
+        if tensor.is_floating_point() and is_ours(tensor) != is_ours(inputs):
+            say = f"Expected all tensors to be on the same device, but found {NAME}:0 and cpu"
+            raise RuntimeError(f"{say} in {function.__name__}")
+        if not tensor.is_floating_point() and is_ours(tensor):
+            raise RuntimeError(f"lengths should be on the CPU, but are on {NAME}:0")
+    if not is_ours(inputs):
+        return function(inputs, *args)
+    args = pytree.tree_unflatten(
+        [leaf.cpu() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves], shape
+    )
+    return pytree.tree_map(
+        lambda out: out.to(NAME) if out.is_floating_point() else out, function(inputs.cpu(), *args)
+    )

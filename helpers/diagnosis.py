@@ -238,7 +238,7 @@ def find_in_rate(
         yield f"ten steps on one batch take the loss {climb}; lower the rate"
 
 
-def examine(
+def find_all(
     model: nn.Module,
     inputs: torch.Tensor,
     targets: torch.Tensor,
@@ -303,7 +303,7 @@ def diagnose(
         batch = [part.to(device) for part in take_batch(loader)]
         with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
-            for line in examine(model, *batch, loss_fn, optimizer):
+            for line in find_all(model, *batch, loss_fn, optimizer):
                 found.append(line)
     except Exception as error:
         found.append(f"{type(error).__name__}: {error}")

@@ -24,7 +24,7 @@ LONGEST_CODE, USUAL_CODE, LONGEST_PROSE = 20, 12, 120  # lines, lines for nine o
 EXEMPT = "checkpoint examine order plotting tables pictures glyphs paths checks doctor".split()
 EXEMPT += ["notebook", "documentation"]
 # Lesson 16 writes out `diagnose`, and says in which file its steps stand.
-UNSHOWN = ["helpers.diagnosis.examine", "helpers.diagnosis.take_batch"]
+UNSHOWN = ["helpers.diagnosis.find_all", "helpers.diagnosis.take_batch"]
 # Lesson 20 writes out tokenizer, layer and model, and says what these four do.
 UNSHOWN += [
     f"helpers.bert.{name}" for name in "Embeddings RealBert caught_queries encode_text".split()

@@ -55,7 +55,7 @@ DECLARED |= {
     f"helpers.diagnosis.{name}": DIAGNOSIS
     for name in "take_batch repeat_step find_in_batch find_in_classes find_in_pairs "
     "find_unregistered find_untrained find_in_forward find_left_behind find_in_steps "
-    "find_in_rate examine diagnose".split()
+    "find_in_rate find_all diagnose".split()
 }
 BERT = "lesson 20's tokenizer and model, which it writes out or explains; tools/pretrain_bert.py"
 DECLARED |= {

@@ -24,7 +24,7 @@ def make_training(device):
     return model, parts, loader
 
 
-def train_epoch(model, parts, loader, run):
+def train_shared_epoch(model, parts, loader, run):
     """Train an epoch, and note the loss of each step over all processes in `run`."""
     device = next(model.parameters()).device
     loader.sampler.set_epoch(run["epoch"])

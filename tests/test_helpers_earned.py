@@ -80,7 +80,6 @@ DECLARED |= {
 
 # Names that two lessons define, or a lesson and `helpers`, and why that is no fault.
 SHARED = {
-    "count_parameters": "one task, an exercise of lesson 00 and, harder, of 10",
     "loss_fn": "whatever loss a lesson takes",
 }
 

@@ -1,8 +1,8 @@
 """Checks for the exercises of lesson 10, feed-forward network."""
 
 import math
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from numbers import Integral
 
 import torch
 from torch.nn import functional
@@ -13,48 +13,52 @@ from helpers.checks.judge import Case, alike, judge, probe
 
 
 @exercise
-def count_parameters(attempt: Attempt) -> None:
-    """Return how many weights and biases fully connected layers of these sizes have."""
-    cases = []
-    for hidden in (1, 0, 2, 4):
-        sizes = [attempt.pick(25, 40), *(attempt.pick(6, 19) for _ in range(hidden))]
-        sizes.append(attempt.pick(2, 5))
-        weights = [a * b for a, b in pairwise(sizes)]
-        biases = sum(sizes[1:])
-        mistakes = [
-            (sum(weights), "you left out the biases: each number after the input has one"),
-            (sum(weights) + sum(sizes), "the input has no biases; the layers after it do"),
-            (
-                sum(weights) + sum(sizes[:-1]),
-                "a layer has a bias for each of its outputs; you counted its inputs",
-            ),
-            (sum(weights) + sum(sizes[1:-1]), "the last layer has biases too"),
-            (sum(weights) + len(weights), "a layer has a bias for each of its outputs, not one"),
-            (
-                sizes[0] * sizes[1] + sizes[1],
-                "you counted the first layer only; every two neighbours are a layer",
-            ),
-            (
-                sizes[0] * sizes[1] + sizes[1] * sizes[-1] + sizes[1] + sizes[-1],
-                "there may be any number of hidden layers, also none",
-            ),
-        ]
-        cases.append(((sizes,), sum(weights) + biases, mistakes))
+def widest_hidden(attempt: Attempt) -> None:
+    """Return the largest hidden width with which a network has at most `budget` parameters."""
+    for inputs, classes, width, rest in _widths(attempt):
+        each = inputs + 1 + classes  # what one more hidden number brings
+        budget = max(width * each + classes + rest, 1)
+        got = attempt(inputs, classes, budget)
+        whole = isinstance(got, Integral) and not isinstance(got, bool)
+        attempt.require(whole, f"return an int, not {show(got)}; // divides without a fraction")
+        if got != width:
+            attempt.require(False, _width_missed(int(got), width, inputs, classes, budget))
 
-    def simpler(got: object, _: object) -> None:
-        if alike(got, 1):
-            say = "already wrong for the sizes"
-            probe(
-                attempt,
-                [
-                    (([3, 2],), 8, f"{say} [3, 2]: 6 weights and 2 biases"),
-                    (([1, 1, 1],), 4, f"{say} [1, 1, 1]: 2 weights and 2 biases"),
-                    (([2, 3, 4],), 25, f"{say} [2, 3, 4]: 6 and 12 weights, 3 and 4 biases"),
-                ],
-            )
 
-    errors = {"index out of range": "there may be no hidden layer at all"}
-    judge(attempt, cases, errors=errors, otherwise=simpler)
+def _widths(attempt: Attempt) -> Iterator[tuple[int, int, int, int]]:
+    """Give inputs, classes, the right width, and what is left of the budget."""
+    yield 3, 2, attempt.pick(20, 30), 0  # here each thing that is left out makes another width
+    for _ in range(2):
+        inputs, classes, width = attempt.pick(30, 60), attempt.pick(2, 6), attempt.pick(4, 9)
+        each = inputs + 1 + classes
+        yield inputs, classes, width, 1
+        yield inputs, classes, width, each - classes - 1
+        yield inputs, classes, width, each - 1
+        yield inputs, classes, 0, each - 1
+        yield inputs, classes, 0, -attempt.pick(1, classes)
+        yield inputs, classes, width, attempt.pick(0, each)
+
+
+def _width_missed(got: int, width: int, inputs: int, classes: int, budget: int) -> str:
+    """Say what is wrong with a width."""
+    each, free = inputs + 1 + classes, budget - classes
+    forgotten = {budget // each: "the output has a bias for each class; they need a part of it"}
+    if width >= 20:
+        forgotten |= {
+            free // (each - 1): "each hidden number has a bias, too",
+            budget // (each - 1): "each hidden number has a bias, too",
+            free // (inputs + 1): "each hidden number also has a weight for each class",
+            free // (classes + 1): "each hidden number has a weight for each input",
+            budget: "that is the number of parameters; return the width",
+        }
+    asked = f"{inputs} inputs, {classes} classes, budget {budget}"
+    if got < 0:
+        return f"{asked}: a width is never below 0; if nothing fits, return 0"
+    if got in forgotten and width > 0:
+        return f"{asked}: {forgotten[got]}"
+    shown = got if got > width else got + 1
+    need = f"{asked}: width {shown} has {shown * each + classes} parameters"
+    return f"{need}, which is too many" if got > width else f"{need}, which still fits"
 
 
 @exercise

@@ -1,68 +1,74 @@
 """Wrong answers to the exercises of lesson 10, feed-forward network."""
 
 import math
-from itertools import pairwise
 
-import torch
 from torch.nn import functional
 
 from tests.wrong_answers import wrong
 
 
-def _layers(sizes):
-    return list(pairwise(sizes))
+@wrong("widest_hidden", says="each hidden number has a bias")
+def no_hidden_biases(inputs, classes, budget):
+    return max((budget - classes) // (inputs + classes), 0)
 
 
-@wrong("count_parameters", says="left out the biases")
-def weights_only(sizes):
-    return sum(a * b for a, b in _layers(sizes))
+@wrong("widest_hidden", says="each hidden number has a bias")
+def no_biases_at_all(inputs, classes, budget):
+    return budget // (inputs + classes)
 
 
-@wrong("count_parameters", says="the input has no biases")
-def biases_for_the_input(sizes):
-    return sum(a * b for a, b in _layers(sizes)) + sum(sizes)
+@wrong("widest_hidden", says="a bias for each class")
+def no_biases_of_the_output(inputs, classes, budget):
+    return budget // (inputs + 1 + classes)
 
 
-@wrong("count_parameters", says="you counted its inputs")
-def biases_of_the_inputs(sizes):
-    return sum(a * (b + 1) for a, b in _layers(sizes))
+@wrong("widest_hidden", says="a weight for each class")
+def only_the_first_layer(inputs, classes, budget):
+    return max((budget - classes) // (inputs + 1), 0)
 
 
-@wrong("count_parameters", says="not one")
-def one_bias_a_layer(sizes):
-    return sum(a * b + 1 for a, b in _layers(sizes))
+@wrong("widest_hidden", says="a weight for each input")
+def only_the_second_layer(inputs, classes, budget):
+    return max((budget - classes) // (1 + classes), 0)
 
 
-@wrong("count_parameters", says="the last layer has biases")
-def no_biases_for_the_logits(sizes):
-    return sum(a * b for a, b in _layers(sizes)) + sum(sizes[1:-1])
+@wrong("widest_hidden", says="which is too many")
+def rounds_up(inputs, classes, budget):
+    return max(math.ceil((budget - classes) / (inputs + 1 + classes)), 0)
 
 
-@wrong("count_parameters", says="no hidden layer at all")
-def one_hidden_layer_by_index(sizes):
-    return sizes[0] * sizes[1] + sizes[1] + sizes[1] * sizes[2] + sizes[2]
+@wrong("widest_hidden", says="which is too many")
+def rounds_to_the_nearest(inputs, classes, budget):
+    return max(round((budget - classes) / (inputs + 1 + classes)), 0)
 
 
-@wrong("count_parameters", says="any number of hidden layers")
-def first_and_last_only(sizes):
-    return sizes[0] * sizes[1] + sizes[1] + sizes[1] * sizes[-1] + sizes[-1]
+@wrong("widest_hidden", says="which is too many")
+def the_first_that_does_not_fit(inputs, classes, budget):
+    width = 0
+    while width * (inputs + 1 + classes) + classes <= budget:
+        width += 1
+    return width
 
 
-@wrong("count_parameters", says="first layer only")
-def stops_after_the_first(sizes):
-    for a, b in _layers(sizes):
-        return (a + 1) * b
-    return None
+@wrong("widest_hidden", says="which still fits")
+def below_the_budget(inputs, classes, budget):
+    return max((budget - classes - 1) // (inputs + 1 + classes), 0)
 
 
-@wrong("count_parameters", says="got a tensor")
-def counted_as_a_tensor(sizes):
-    return torch.tensor(sum((a + 1) * b for a, b in _layers(sizes)))
+@wrong("widest_hidden", says="never below 0")
+def below_nothing(inputs, classes, budget):
+    return (budget - classes) // (inputs + 1 + classes)
 
 
-@wrong("count_parameters", says="forget `return`")
-def counted_in_vain(sizes):
-    sum((a + 1) * b for a, b in _layers(sizes))
+@wrong("widest_hidden", says="return the width")
+def number_of_parameters(inputs, classes, budget):
+    each = inputs + 1 + classes
+    return (budget - classes) // each * each + classes
+
+
+@wrong("widest_hidden", says="return an int")
+def a_fraction(inputs, classes, budget):
+    return max((budget - classes) / (inputs + 1 + classes), 0)
 
 
 @wrong("drop", says="have to make up for the rest")

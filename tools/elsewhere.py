@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from helpers.doctor import SHIPPED
 from helpers.paths import ROOT
 from tools.notebooks import lessons
 from tools.offline import LOOPBACK_ONLY, can_cut_the_network
@@ -25,9 +26,9 @@ def copy_repository(target: Path) -> Path:
         shutil.copytree(ROOT / name, target / name, ignore=ignored)
     for name in ("data", "runs"):
         (target / name).mkdir()
-        for path in (ROOT / name).glob("*.*"):
-            if path.suffix in {".md", ".csv", ".pt"}:
-                shutil.copy(path, target / name)
+        shutil.copy(ROOT / name / "README.md", target / name)
+    for name in SHIPPED:
+        shutil.copy(ROOT / "data" / name, target / "data")
     shutil.copy(ROOT / "pyproject.toml", target)
     return target
 

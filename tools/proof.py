@@ -80,7 +80,7 @@ def state_of_files(root: Path = ROOT) -> str:
     """Return a sum over everything that the proof depends on."""
     folders = [root / name for name in ("helpers", "notebooks", "tests", "tools", "data")]
     files = [path for folder in folders for path in folder.rglob("*")]
-    ours = {".py", ".ipynb", ".md", ".toml", ".txt", ".csv", ".pt", ".png", ".gz", ""}
+    ours = {".py", ".ipynb", ".md", ".toml", ".txt", ".csv", ".pt", ".png", ".gz", ".xz", ""}
     digest = hashlib.sha256()
 
     def counts(path: Path) -> bool:

@@ -181,6 +181,9 @@ def suspicious_share(attempt: Attempt) -> None:
         cases.append(_share_case(*(part.reshape(-1, 1, 1, 1) + shift for part in mixed), factor))
     tie = torch.tensor([2.0, 1.0, 2.0]).reshape(-1, 1, 1, 1)
     cases.append(_share_case(tie, torch.tensor([0.0, 4.0, 9.0]).reshape(-1, 1, 1, 1), 0.5))
+    # a sum of differences takes neither drawing for near, the largest difference takes both
+    corner = torch.tensor([[3.0, 3.0], [4.5, 4.5]]).reshape(-1, 1, 1, 2)
+    cases.append(_share_case(corner, torch.tensor([[0.0, 0], [10, 0]]).reshape(-1, 1, 1, 2), 0.5))
     for n, m, height, width in [(9, 12, 8, 8), (16, 7, 3, 5), (1, 2, 2, 2), (5, 20, 1, 6)]:
         training = attempt.randn(m, 1, height, width).cpu()
         near = training[torch.randint(m, (n,), generator=attempt.generator)]
@@ -227,8 +230,15 @@ def _share_case(drawn: torch.Tensor, training: torch.Tensor, factor: float) -> C
     def share(which: torch.Tensor) -> float:
         return which.float().mean().item()
 
+    def by(p: float) -> torch.Tensor:
+        own = training.flatten(1)
+        near, which = torch.cdist(drawn.flatten(1), own, p=p).min(dim=1)
+        between = torch.cdist(own, own, p=p).fill_diagonal_(float("inf")).amin(dim=1)
+        return near < factor * between[which]
+
     right = share(suspicious)
     that_one = "take the neighbour of *that* training picture"
+    plain = "a distance is the root of the summed squares, as `torch.cdist` gives it"
     mistakes = [
         (torch.tensor(right), "return a float, not a tensor: `item()`"),
         (suspicious.sum().item(), "return the share of the drawings, not their number"),
@@ -253,5 +263,7 @@ def _share_case(drawn: torch.Tensor, training: torch.Tensor, factor: float) -> C
         (share(least < factor * others.mean()), f"{that_one}, not the mean of all"),
         (share(least < factor * others.min()), f"{that_one}, not the least of all"),
         (share(least**2 < factor * others[rows] ** 2), "compare distances, not their squares"),
+        (share(by(1)), plain),
+        (share(by(float("inf"))), plain),
     ]
     return (drawn, training, factor), right, mistakes

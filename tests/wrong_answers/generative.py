@@ -282,3 +282,20 @@ def share_by_the_mean(drawn, training, factor):
 def share_of_squares(drawn, training, factor):
     least, rows, others = _found(drawn, training)
     return (least**2 < factor * others[rows] ** 2).float().mean().item()
+
+
+def _share_by(p, drawn, training, factor):
+    least, rows = torch.cdist(drawn.flatten(1), training.flatten(1), p=p).min(dim=1)
+    between = torch.cdist(training.flatten(1), training.flatten(1), p=p)
+    others = between.topk(2, largest=False).values[:, 1]
+    return (least < factor * others[rows]).float().mean().item()
+
+
+@wrong("suspicious_share", says="the root of the summed squares")
+def share_by_sums_of_differences(drawn, training, factor):
+    return _share_by(1.0, drawn, training, factor)
+
+
+@wrong("suspicious_share", says="the root of the summed squares")
+def share_by_the_largest_difference(drawn, training, factor):
+    return _share_by(float("inf"), drawn, training, factor)

@@ -647,6 +647,35 @@ RIGHT = {
             "scores = queries @ keys.transpose(1, 2) / keys.shape[2] ** 0.5",
         ),
     },
+    "object_detection.crop_boxes": {
+        **_each(
+            "whole numbers leave the boxes' dtype as it is",
+            "cut = (boxes - torch.tensor([left, top, left, top])).clamp(0, size)",
+            "cut = (boxes - torch.tensor([left, top, left, top]).to(labels)).clamp(0, size)",
+        ),
+        **_each(
+            "of four columns, the third is the last but one",
+            "whole = (boxes[:, -2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])",
+            "visible = (cut[:, -2] - cut[:, 0]) * (cut[:, 3] - cut[:, 1])",
+        ),
+    },
+    "object_detection.soften": {
+        **_each(
+            "a score of 0 stays 0, and lowers no other if it is never taken",
+            "left = scores.bool()",
+        ),
+        **_each(
+            "there are as many boxes as scores",
+            "for _ in range(len(boxes)):",
+            "for _ in range(len(factors)):",
+            "for _ in range(len(left)):",
+        ),
+        **_each(
+            "no score is below 0, and one of 0 stays 0 whenever it is taken",
+            "best = torch.where(left, scores, 0).argmax()",
+            "best = torch.where(left, scores, -2).argmax()",
+        ),
+    },
     "generative.clean_from_noise": {
         **_each(
             "the new dimension of a vector is its last",

@@ -4,6 +4,7 @@ import ast
 import math
 import os
 import sys
+from itertools import chain
 
 import pytest
 import torch
@@ -20,6 +21,8 @@ from tools.notebooks import read
 
 STEM = "21_object_detection"
 CASES = 1000
+TOGETHER = 10  # cases that torchmetrics judges in one call
+KINDS = 3  # classes in a random case
 CONSTANTS = {"ticks", "LEVELS", "RECALLS"}
 
 
@@ -75,8 +78,8 @@ def draw_scores(generator, count, whole):
     return (5 * scores).ceil() / 5 if whole else scores
 
 
-def random_cases():
-    for case in range(CASES):
+def random_cases(start=0, count=CASES):
+    for case in range(start, start + count):
         yield torch.Generator().manual_seed(case), case % 2 == 0
 
 
@@ -92,7 +95,7 @@ def test_suppression_is_torchvisions(lesson):
     for generator, whole in random_cases():
         boxes = draw_boxes(generator, 20, whole)
         scores = draw_scores(generator, len(boxes), whole)
-        labels = torch.randint(0, 3, (len(boxes),), generator=generator)
+        labels = torch.randint(0, KINDS, (len(boxes),), generator=generator)
         # limits that are the same in 32 and 64 bits, so that ties with them are ties in both
         limit = [0.0, 0.25, 0.375, 0.5, 0.75, 1.0][some(generator, 0, 6)]
         wanted = ops.nms(boxes, scores, limit)
@@ -102,58 +105,114 @@ def test_suppression_is_torchvisions(lesson):
         assert torch.equal(got, ops.batched_nms(boxes, scores, labels, limit))
 
 
-def test_mean_average_precision_is_that_of_torchmetrics(lesson):
+def draw_answers(generator, whole):
+    """Draw what was found and what is true in 1 to 3 pictures."""
+    found, true = [], []
+    for _ in range(some(generator, 1, 4)):
+        boxes = draw_boxes(generator, 7, whole)
+        scores = draw_scores(generator, len(boxes), whole)
+        labels = torch.randint(0, KINDS, (len(boxes),), generator=generator)
+        order = scores.argsort(descending=True, stable=True)
+        parts = zip(("boxes", "scores", "labels"), (boxes, scores, labels), strict=True)
+        found.append({key: part[order] for key, part in parts})
+        boxes = draw_boxes(generator, 7, whole)
+        if some(generator, 0, 2):  # near the found ones, so that strict levels are reached
+            boxes = found[-1]["boxes"] + (0 if whole else 0.3)
+        labels = torch.randint(0, KINDS, (len(boxes),), generator=generator)
+        true.append({"boxes": boxes, "labels": labels})
+    return found, true
+
+
+def with_own_classes(answers, case):
+    return [{**each, "labels": each["labels"] + KINDS * case} for each in answers]
+
+
+def judge(cases):
+    """Let torchmetrics judge cases: the precision, (levels, classes), the classes, and means."""
     levels = [level / 100 for level in range(50, 100, 5)]
     how = {"iou_thresholds": levels, "rec_thresholds": [step / 100 for step in range(101)]}
-    for generator, whole in random_cases():
-        found, true = [], []
-        for _ in range(some(generator, 1, 4)):
-            boxes = draw_boxes(generator, 7, whole)
-            scores = draw_scores(generator, len(boxes), whole)
-            labels = torch.randint(0, 3, (len(boxes),), generator=generator)
-            order = scores.argsort(descending=True, stable=True)
-            parts = zip(("boxes", "scores", "labels"), (boxes, scores, labels), strict=True)
-            found.append({key: part[order] for key, part in parts})
-            boxes = draw_boxes(generator, 7, whole)
-            if some(generator, 0, 2):  # near the found ones, so that strict levels are reached
-                boxes = found[-1]["boxes"] + (0 if whole else 0.3)
-            labels = torch.randint(0, 3, (len(boxes),), generator=generator)
-            true.append({"boxes": boxes, "labels": labels})
-        reference = MeanAveragePrecision(backend="faster_coco_eval", **how)
+    reference = MeanAveragePrecision(backend="faster_coco_eval", extended_summary=True, **how)
+    for found, true in cases:
         reference.update(found, true)
-        wanted = reference.compute()
-        got = lesson["mean_precision"](found, true)
-        if not sum(len(each["labels"]) for each in true):
-            assert wanted["map"] == -1 and got.isnan().all()
-            continue
-        assert got.mean().item() == pytest.approx(wanted["map"].item(), abs=1e-6)
-        assert got[0].item() == pytest.approx(wanted["map_50"].item(), abs=1e-6)
-        assert got[5].item() == pytest.approx(wanted["map_75"].item(), abs=1e-6)
+    wanted = reference.compute()
+    precision = wanted["precision"][..., 0, -1].mean(dim=1)  # of boxes of any size, and all of them
+    return precision, wanted["classes"], [wanted[key].item() for key in ("map", "map_50", "map_75")]
+
+
+def test_mean_average_precision_is_that_of_torchmetrics(lesson):
+    for start in range(0, CASES, TOGETHER):
+        cases = [draw_answers(*each) for each in random_cases(start, TOGETHER)]
+        # each case gets classes of its own, so that one call of the reference judges them all
+        apart = [[with_own_classes(part, i) for part in case] for i, case in enumerate(cases)]
+        precision, classes, means = judge(apart)
+        for i, (found, true) in enumerate(cases):
+            mine = (classes // KINDS == i) & (precision[0] > -1)  # -1: no true box
+            assert mine.sum() == len({int(label) for each in true for label in each["labels"]})
+            got, wanted = lesson["mean_precision"](found, true), precision[:, mine].mean(dim=1)
+            torch.testing.assert_close(got, wanted.to(got), rtol=0, atol=1e-6, equal_nan=True)
+        together = ([*chain.from_iterable(part)] for part in zip(*apart, strict=True))
+        got = lesson["mean_precision"](*together)
+        got = [got.mean().item(), got[0].item(), got[5].item()]
+        assert got == pytest.approx(means, abs=1e-6)
+
+
+def draw_scenes(generator, whole):
+    """Draw the boxes of two scenes, small and large ones, and the scene of each.
+
+    Edges are whole 64ths of a pixel, so 32 bits hold middles and areas without rounding.
+    """
+    boxes = 4 * draw_boxes(generator, 9, whole)
+    if some(generator, 0, 2):
+        boxes[:, 2:] = boxes[:, :2] + (boxes[:, 2:] - boxes[:, :2]) / 4
+    where = torch.randint(0, 2, (len(boxes),), generator=generator).sort().values
+    return (64 * boxes).round() / 64, where
+
+
+def middles():
+    """Give the middle of each cell: (16, 16, x and y)."""
+    row, column = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+    return 4 * torch.stack([column, row], dim=-1) + 2
 
 
 def test_cells_are_given_to_boxes_as_the_lesson_says(lesson):
-    for generator, whole in list(random_cases())[:100]:
-        boxes = draw_boxes(generator, 9, whole) * torch.tensor([4.0, 4, 4, 4])
-        boxes[:, 2:] = boxes[:, :2] + (boxes[:, 2:] - boxes[:, :2]) / 4
-        where = torch.randint(0, 2, (len(boxes),), generator=generator).sort().values
-        owners = lesson["assign"](boxes, where, 2)
+    x, y = middles().unbind(dim=-1)
+    for case in random_cases():
+        boxes, where = draw_scenes(*case)
+        left, top, right, bottom = boxes.T[:, :, None, None]  # each (boxes, 1, 1)
+        near = (2 * x - left - right).abs() <= (right - left).clamp(4, 12)
+        near &= (2 * y - top - bottom).abs() <= (bottom - top).clamp(4, 12)
         wanted = torch.full((2, 16, 16), -1)
-        areas = lesson["area"](boxes)
-        for scene in range(2):
-            for row in range(16):
-                for column in range(16):
-                    smallest = math.inf
-                    for number in (where == scene).nonzero().flatten().tolist():
-                        left, top, right, bottom = boxes[number].tolist()
-                        x, y = 4 * column + 2, 4 * row + 2
-                        wide = min(max((right - left) / 2, 2), 6)
-                        high = min(max((bottom - top) / 2, 2), 6)
-                        near = abs(x - (left + right) / 2) <= wide
-                        near &= abs(y - (top + bottom) / 2) <= high
-                        if near and areas[number] <= smallest:  # of equal ones, the last
-                            smallest = areas[number]
-                            wanted[scene, row, column] = number
-        assert (owners == wanted).float().mean() > 0.999  # rounding decides on the very edge
+        for scene in where.unique().tolist():
+            claims = near & (where == scene)[:, None, None]
+            areas = torch.where(claims, ops.box_area(boxes)[:, None, None], torch.inf)
+            smallest = len(boxes) - 1 - areas.flip(0).argmin(dim=0)  # of equal ones, the last
+            wanted[scene] = torch.where(claims.any(dim=0), smallest, -1)
+        assert torch.equal(lesson["assign"](boxes, where, 2), wanted)
+
+
+def test_decoding_and_the_loss_are_torchvisions(lesson):
+    for generator, whole in random_cases():
+        boxes, where = draw_scenes(generator, whole)
+        labels = torch.randint(0, KINDS, (len(boxes),), generator=generator)
+        owners = lesson["assign"](boxes, where, 2)
+        raw = torch.randn(2, 16, 16, 5 + KINDS, generator=generator)
+        raw[..., 3:5] = (2 * raw[..., 3:5]).round() if whole else raw[..., 3:5]
+        sides = 16 * raw[..., 3:5].clamp(max=3).exp()
+        found = torch.cat([middles() + 4 * raw[..., 1:3], sides], dim=-1)
+        found = ops.box_convert(found, "cxcywh", "xyxy")
+        torch.testing.assert_close(lesson["decode"](raw[..., 1:5]), found)
+
+        speaks = owners >= 0
+        found, true, kinds = found[speaks], boxes[owners[speaks]], labels[owners[speaks]]
+        promise = torch.zeros(2, 16, 16)
+        promise[speaks] = ops.box_iou(found, true).diagonal()
+        wanted = [
+            F.binary_cross_entropy_with_logits(raw[..., 0], promise, reduction="sum"),
+            2 * ops.generalized_box_iou_loss(found, true, reduction="sum"),
+            F.cross_entropy(raw[..., 5:][speaks], kinds, reduction="sum"),
+        ]
+        got = lesson["loss_parts"](raw, owners, boxes, labels)
+        torch.testing.assert_close(got, torch.stack(wanted) / max(int(speaks.sum()), 1))
 
 
 def test_every_box_has_a_cell_however_small(lesson):

@@ -35,7 +35,7 @@ def read_label(attempt: Attempt) -> None:
             ((kind, corner), "x and y are the middle of the box, not its corner"),
             ((kind, sizes), "that gives width and height; give the right and the bottom edge"),
             ((kind, _scaled([x, y, w, h], wide)), "that is the middle, the width and the height"),
-            ((kind, _scaled([x - w, y - h, x + w, y + h], wide)), "half of w to the left"),
+            ((kind, _scaled([x - w, y - h, x + w, y + h], wide)), "half of w lies left of x"),
             ((kind, edges), "the edges are shares still; multiply them by width and height"),
             ((kind, [right[0], right[2], right[1], right[3]]), "the order is left, top, right"),
             ((kind, [right[1], right[0], right[3], right[2]]), "the order is left, top, right"),
@@ -62,13 +62,13 @@ def crop_boxes(attempt: Attempt) -> None:
     edge.append([4, 20, 14, 26])  # its middle is inside, two fifths are visible
     cases = [(13, 22, 30, _random_boxes(attempt, 80), torch.float32)]
     cases += [(8, 0, 24, torch.tensor(edge), torch.float32)]
-    cases += [(17, 5, 40, _random_boxes(attempt, 12), torch.float64)]
+    cases += [(17, 5, 40, _random_boxes(attempt, 12), _wide(attempt))]
     cases += [(0, 0, 64, _random_boxes(attempt, 5), torch.float32)]
     cases += [(2, 40, 9, torch.tensor([[30, 2, 40, 12]]), torch.float32)]
     cases += [(3, 4, 9, torch.zeros(0, 4), torch.float32)]
     cases += [(5, 0, 20, torch.tensor([[0, 0, 10, 10]]), torch.float32)]
     # half a pixel counts as well
-    cases += [(30, 21, 17, _random_boxes(attempt, 30) / 2 + 20, torch.float64)]
+    cases += [(30, 21, 17, _random_boxes(attempt, 30) / 2 + 20, _wide(attempt))]
     for left, top, size, boxes, dtype in cases:
         boxes = boxes.to(attempt.device, dtype)
         labels = attempt.randint(0, 10, (len(boxes),))
@@ -82,6 +82,7 @@ def crop_boxes(attempt: Attempt) -> None:
         early = boxes.clamp(0, size) - corner
         turned = (boxes - corner[[1, 0, 1, 0]]).clamp(0, size)
         kept = 2 * _area(turned) >= whole
+        open_low, open_high = moved.clamp(max=size), moved.clamp(min=0)
         mistakes = [
             ((cut, labels), "a box that the crop hides must go"),
             ((cut[keep], labels), "a label goes with its box"),
@@ -93,7 +94,7 @@ def crop_boxes(attempt: Attempt) -> None:
             ((_pick(cut, labels, ~keep)), "you keep those that must go"),
             (
                 (_pick(cut, labels, ((middle >= 0) & (middle <= size)).all(dim=1))),
-                "it is the visible *area* that counts, not the middle",
+                "it is the visible *area* that counts, not the middle, nor each side",
             ),
             ((turned[kept], labels[kept]), "`left` belongs to x, the columns 0 and 2"),
             ((early[keep], labels[keep]), "subtract the corner first, then cut"),
@@ -102,12 +103,27 @@ def crop_boxes(attempt: Attempt) -> None:
                 (_pick(boxes.clamp(min=corner, max=corner + size), labels, keep)),
                 "measure from the corner of the new picture",
             ),
-            ((_pick(moved.clamp(min=0), labels, keep)), "cut at the right and the bottom as well"),
+            ((_pick(open_high, labels, keep)), "cut at the right and the bottom as well"),
+            (
+                (_pick(open_high, labels, 2 * _area(open_high) >= whole)),
+                "cut at the right and the bottom as well",
+            ),
+            ((_pick(open_low, labels, keep)), "cut at the left and the top as well"),
+            (
+                (_pick(open_low, labels, 2 * _area(open_low) >= whole)),
+                "cut at the left and the top as well",
+            ),
+            ((cut[keep].float(), labels[keep]), "keep the dtype of `boxes`"),
             (cut[keep], "return the boxes and the labels"),
             ((labels[keep], cut[keep]), "the boxes come first"),
         ]
         got = attempt(boxes, labels, left, top, size)
         attempt.expect(got, (cut[keep], labels[keep]), mistakes)
+
+
+def _wide(attempt: Attempt) -> torch.dtype:
+    """Give float64, which Apple's chips do not have."""
+    return torch.float32 if attempt.device.type == "mps" else torch.float64
 
 
 def _random_boxes(attempt: Attempt, count: int) -> torch.Tensor:
@@ -128,7 +144,7 @@ def _pick(boxes: torch.Tensor, labels: torch.Tensor, rows: torch.Tensor) -> tupl
 def soften(attempt: Attempt) -> None:
     """Lower the scores of overlapping boxes, one box after another."""
     cases = []
-    for count, s, dtype in [(9, 0.5, torch.float32), (14, 0.3, torch.float64), (1, 0.5, None)]:
+    for count, s, dtype in [(9, 0.5, torch.float32), (14, 0.3, _wide(attempt)), (1, 0.5, None)]:
         corner = 12 * torch.rand(count, 2, generator=attempt.generator)
         sides = 8 + 8 * torch.rand(count, 2, generator=attempt.generator)
         scores = 0.1 + 0.9 * torch.rand(count, generator=attempt.generator)
@@ -155,6 +171,10 @@ def soften(attempt: Attempt) -> None:
         mistakes = [(_soften(boxes, scores, way), say) for say, way in ways.items()]
         mistakes += [
             (_soften(boxes, scores, gauss, again=True), "a box that is taken keeps its score"),
+            (
+                _soften(boxes, scores, gauss, again=True, itself=True),
+                "a box that is taken keeps its score",
+            ),
             (_soften(boxes, scores, gauss, itself=True), "lower the *other* boxes, not the one"),
             (
                 _soften(boxes, scores, gauss, fixed=True),
@@ -163,6 +183,7 @@ def soften(attempt: Attempt) -> None:
             (_soften(boxes, scores, gauss, last=True), "of equal scores, take the first box"),
             (right.sort(descending=True).values, "in the order of `boxes`, not sorted"),
             (scores, "no score was lowered"),
+            (right.float(), "keep the dtype of `scores`"),
         ]
         attempt.expect(attempt(boxes, scores, s), right, mistakes)
 
@@ -197,7 +218,7 @@ def _soften(
         best = int(first[step] if fixed else best)
         left[best] = itself
         lowered = scores * factor(fits[best])
-        if again:
+        if again and not itself:
             lowered[best] = scores[best]
         scores = torch.where(left, lowered, scores) if not again else lowered
         left[best] = False

@@ -33,7 +33,7 @@ def label_with_width_and_height(line, height, width):
     return kind, [(x - w / 2) * width, (y - h / 2) * height, w * width, h * height]
 
 
-@wrong("read_label", says="half of w to the left")
+@wrong("read_label", says="half of w lies left of x")
 def label_twice_as_large(line, height, width):
     kind, (x, y, w, h) = _parts(line)
     return kind, _edges(x, y, 2 * w, 2 * h, height, width)
@@ -146,6 +146,35 @@ def crop_cutting_low_edges(boxes, labels, left, top, size):
     return moved.clamp(min=0)[share >= 0.5], labels[share >= 0.5]
 
 
+@wrong("crop_boxes", says="right and the bottom as well")
+def crop_with_lowest_edges_only(boxes, labels, left, top, size):
+    moved, _, _ = _crop(boxes, left, top, size)
+    cut = moved.clamp(min=0)
+    keep = 2 * _area(cut) >= _area(boxes)
+    return cut[keep], labels[keep]
+
+
+@wrong("crop_boxes", says="left and the top as well")
+def crop_with_highest_edges_only(boxes, labels, left, top, size):
+    moved, _, _ = _crop(boxes, left, top, size)
+    cut = moved.clamp(max=size)
+    keep = 2 * _area(cut) >= _area(boxes)
+    return cut[keep], labels[keep]
+
+
+@wrong("crop_boxes", says="left and the top as well")
+def crop_cutting_high_edges(boxes, labels, left, top, size):
+    moved, _, share = _crop(boxes, left, top, size)
+    return moved.clamp(max=size)[share >= 0.5], labels[share >= 0.5]
+
+
+@wrong("crop_boxes", says="nor each side")
+def crop_by_half_of_each_side(boxes, labels, left, top, size):
+    _, cut, _ = _crop(boxes, left, top, size)
+    keep = (2 * (cut[:, 2:] - cut[:, :2]) >= boxes[:, 2:] - boxes[:, :2]).all(dim=1)
+    return cut[keep], labels[keep]
+
+
 @wrong("crop_boxes", says="at least *half*")
 def crop_keeping_what_shows(boxes, labels, left, top, size):
     _, cut, share = _crop(boxes, left, top, size)
@@ -205,7 +234,7 @@ def crop_in_place(boxes, labels, left, top, size):
     return cut[keep], labels[keep]
 
 
-@wrong("crop_boxes", says="")
+@wrong("crop_boxes", says="keep the dtype of `boxes`")
 def crop_in_float32(boxes, labels, left, top, size):
     _, cut, share = _crop(boxes, left, top, size)
     return torch.Tensor.float(cut[share >= 0.5]), labels[share >= 0.5]
@@ -269,6 +298,22 @@ def soften_hard(boxes, scores, s):
 @wrong("soften", says="is taken keeps its score")
 def soften_again_and_again(boxes, scores, s):
     return _soft(boxes, scores, lambda fit: (-(fit**2) / s).exp(), again=True)
+
+
+@wrong("soften", says="is taken keeps its score")
+def soften_all_each_time(boxes, scores, s):
+    return _soft(boxes, scores, lambda fit: (-(fit**2) / s).exp(), again=True, itself=True)
+
+
+@wrong("soften", says="of equal scores, take the first")
+def soften_taking_the_last(boxes, scores, s):
+    back = _soft(boxes.flip(0), scores.flip(0), lambda fit: (-(fit**2) / s).exp())
+    return back.flip(0)
+
+
+@wrong("soften", says="keep the dtype of `scores`")
+def soften_in_float32(boxes, scores, s):
+    return torch.Tensor.float(_soft(boxes, scores, lambda fit: (-(fit**2) / s).exp()))
 
 
 @wrong("soften", says="the *other* boxes")

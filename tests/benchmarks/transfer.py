@@ -17,7 +17,7 @@ LESSON = NOTEBOOKS / "12_transfer_learning.ipynb"
 
 
 def lesson_functions() -> dict[str, Any]:
-    """Run the lesson's setup, its other imports, and the definitions of all its functions, exercises apart."""
+    """Run the lesson's setup, its imports and its functions, without the exercises."""
     cells = [cell for cell in read(LESSON).cells if cell.cell_type == "code"]
     space: dict[str, Any] = {}
     exec(cells[0].source, space)

@@ -239,6 +239,12 @@ def some_of_each(attempt: Attempt) -> None:
             drawn = torch.cat(draws).unique()
             say = "some rows are never drawn: each row of a class must have its chance"
             attempt.require(len(drawn) == len(targets), say)
+            rows = (targets == targets.min()).nonzero().flatten()
+            spans = [torch.searchsorted(rows, draw[:count].sort().values) for draw in draws]
+            attempt.require(
+                any(int(span[-1] - span[0]) >= count for span in spans),
+                "you always take rows that follow each other: shuffle the rows of a class",
+            )
 
 
 @exercise

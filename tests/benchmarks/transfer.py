@@ -17,14 +17,15 @@ LESSON = NOTEBOOKS / "12_transfer_learning.ipynb"
 
 
 def lesson_functions() -> dict[str, Any]:
-    """Run the lesson's setup, and the definitions of all its functions, exercises apart."""
+    """Run the lesson's setup, its imports and its functions, without the exercises."""
     cells = [cell for cell in read(LESSON).cells if cell.cell_type == "code"]
     space: dict[str, Any] = {}
     exec(cells[0].source, space)
     for cell in cells[1:]:
         if "exercise" not in tags(cell):
             tree = ast.parse(cell.source)
-            tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+            kinds = ast.FunctionDef | ast.Import | ast.ImportFrom
+            tree.body = [node for node in tree.body if isinstance(node, kinds)]
             exec(compile(tree, str(LESSON), "exec"), space)
     return space
 

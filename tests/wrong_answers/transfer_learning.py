@@ -338,6 +338,15 @@ def head_in_eval_mode(model, classes):
     return model.eval()
 
 
+@wrong("some_of_each", says="rows that follow each other")
+def some_in_a_row(targets, count, generator):
+    def pick(rows):
+        start = int(torch.randint(len(rows) - count + 1, (1,), generator=generator))
+        return rows[start : start + count]
+
+    return _rows(targets, pick)
+
+
 @wrong("some_of_each", says="some rows are never drawn")
 def of_the_first_half(targets, count, generator):
     chosen = []

@@ -17,8 +17,6 @@ from tools.notebooks import tags
 MOST_CELLS, MEDIAN_LINES, USUAL_LINES, MEDIAN_WORDS = 72, 6, 12, 50
 # Lessons that are longer, and by how much: cells, and the lines of a median code cell.
 LONGER = {
-    # loops that log are written out whole, and figures are read back from files
-    "13": (0, 2),
     # thirteen functions to repair, two cells each, of which a docstring is half the code
     "16": (10, 2),
     # three cells by hand, two models that count, a classifier and a model that writes

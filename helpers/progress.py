@@ -20,11 +20,12 @@ from pathlib import Path
 from helpers.paths import NOTEBOOKS, ROOT, progress_dir
 
 CHECKS = "helpers.checks."
-# Records of exercises that have since gone to another lesson.
+# Records of exercises that have since gone to another lesson, or got another name.
 MOVED = {
     "checkpointing.changed_names": "saving_and_loading.changed_names",
     "cnn.separable_cost": "resnet_and_mobilenet.separable_cost",
     "datasets_and_dataloaders.worker_share": "speed_and_memory.worker_share",
+    "softmax_and_cross_entropy.loss_and_confidence": "softmax_and_cross_entropy.loss_and_given",
 }
 _in_this_kernel: dict[str, str] = {}
 

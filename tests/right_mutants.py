@@ -275,13 +275,13 @@ RIGHT = {
             "return shifted - shifted.exp().sum(dim=-1, keepdim=True).log()",
         ),
     },
-    "softmax_and_cross_entropy.loss_and_confidence": {
+    "softmax_and_cross_entropy.loss_and_given": {
         **_each(
             "a dimension counted from the end is the same one",
             "probabilities = torch.softmax(logits, dim=-1)",
-            "confidence = probabilities.gather(1, targets.unsqueeze(1)).squeeze(-1)",
-            "confidence = probabilities.gather(-1, targets.unsqueeze(1)).squeeze(1)",
-            "confidence = probabilities.gather(1, targets.unsqueeze(-1)).squeeze(1)",
+            "given = probabilities.gather(1, targets.unsqueeze(1)).squeeze(-1)",
+            "given = probabilities.gather(-1, targets.unsqueeze(1)).squeeze(1)",
+            "given = probabilities.gather(1, targets.unsqueeze(-1)).squeeze(1)",
         ),
     },
     "softmax_and_cross_entropy.temperature_for": {

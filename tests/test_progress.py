@@ -276,7 +276,7 @@ linear_regression: average_loss standardise r_squared predict closed_form
 logistic_regression: precision_and_recall auc_by_pairs cheapest_threshold weighted_bce
 datasets_and_dataloaders: batch_sizes fair_weights window_dataset collate_words
 transforms: channel_statistics undo_normalise shift_picture mix_pair flip_with_boxes
-softmax_and_cross_entropy: stable_log_softmax loss_and_confidence temperature_for
+softmax_and_cross_entropy: stable_log_softmax loss_and_given temperature_for
 softmax_and_cross_entropy: smoothed_loss_and_gradient
 activations: collapse swish_slope dead_by_layer weight_std
 feedforward_network: count_parameters drop stopping_epoch worst_mistakes

@@ -87,7 +87,7 @@ _NO_ROOM = {
 
 
 @exercise
-def loss_and_confidence(attempt: Attempt) -> None:
+def loss_and_given(attempt: Attempt) -> None:
     """Return the mean loss, shape (), and the right class's probabilities, (batch,)."""
     cases = []
     for (batch, classes), dtype in (

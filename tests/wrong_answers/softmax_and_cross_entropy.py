@@ -67,62 +67,62 @@ def shifts_in_place(logits):
     return logits - logits.exp().sum(dim=1, keepdim=True).log()
 
 
-@wrong("loss_and_confidence", says="a softmax too many")
+@wrong("loss_and_given", says="a softmax too many")
 def softmax_twice(logits, targets):
     p = torch.softmax(logits, dim=1)
     return functional.cross_entropy(p, targets), p.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
-@wrong("loss_and_confidence", says="a softmax too many")
+@wrong("loss_and_given", says="a softmax too many")
 def softmax_twice_over_examples(logits, targets):
     p = torch.softmax(logits, dim=0)
     return functional.cross_entropy(p, targets), p.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
-@wrong("loss_and_confidence", says="the examples compete")
-def confidence_over_examples(logits, targets):
+@wrong("loss_and_given", says="the examples compete")
+def given_over_examples(logits, targets):
     p = torch.softmax(logits, dim=0)
     return functional.cross_entropy(logits, targets), p.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
-@wrong("loss_and_confidence", says="the winner's probability")
+@wrong("loss_and_given", says="the winner's probability")
 def the_winner(logits, targets):
     p = torch.softmax(logits, dim=1)
     return functional.cross_entropy(logits, targets), p.max(dim=1).values
 
 
-@wrong("loss_and_confidence", says="leave the targets whole")
+@wrong("loss_and_given", says="leave the targets whole")
 def decimal_targets(logits, targets):
     p = torch.softmax(logits, dim=1)
     return functional.cross_entropy(logits, targets.float()), p.max(dim=1).values
 
 
-@wrong("loss_and_confidence", says="every target for every example")
+@wrong("loss_and_given", says="every target for every example")
 def all_targets_for_all(logits, targets):
     p = torch.softmax(logits, dim=1)
     return functional.cross_entropy(logits, targets), p[:, targets]
 
 
-@wrong("loss_and_confidence", says="(batch,)")
+@wrong("loss_and_given", says="(batch,)")
 def keeps_a_dimension(logits, targets):
     p = torch.softmax(logits, dim=1)
     return functional.cross_entropy(logits, targets), p.gather(1, targets.unsqueeze(1))
 
 
-@wrong("loss_and_confidence", says="expected shape (1,), got ()")
+@wrong("loss_and_given", says="expected shape (1,), got ()")
 def squeezes_too_much(logits, targets):
     p = torch.softmax(logits, dim=1)
     return functional.cross_entropy(logits, targets), p.gather(1, targets.unsqueeze(1)).squeeze()
 
 
-@wrong("loss_and_confidence", says="you summed")
+@wrong("loss_and_given", says="you summed")
 def sum_of_losses(logits, targets):
     p = torch.softmax(logits, dim=1)
     loss = functional.cross_entropy(logits, targets, reduction="sum")
     return loss, p.gather(1, targets.unsqueeze(1)).squeeze(1)
 
 
-@wrong("loss_and_confidence", says="return two values")
+@wrong("loss_and_given", says="return two values")
 def loss_only(logits, targets):
     return functional.cross_entropy(logits, targets)
 
@@ -270,7 +270,7 @@ def lets_torch_do_it(logits):
     return functional.log_softmax(logits, dim=1)
 
 
-@wrong("loss_and_confidence", says="for ±1000")
+@wrong("loss_and_given", says="for ±1000")
 def loss_by_the_naive_exponential(logits, targets):
     p = logits.exp() / logits.exp().sum(dim=1, keepdim=True)
     right = p.gather(1, targets.unsqueeze(1)).squeeze(1)
@@ -316,8 +316,8 @@ def adds_the_logarithm(logits):
     return shifted + shifted.exp().sum(dim=1, keepdim=True).log()
 
 
-@wrong("loss_and_confidence", says="the loss comes first")
-def confidence_before_the_loss(logits, targets):
+@wrong("loss_and_given", says="the loss comes first")
+def given_before_the_loss(logits, targets):
     p = torch.softmax(logits, dim=1)
     right = p.gather(1, targets.unsqueeze(1)).squeeze(1)
     return right, functional.cross_entropy(logits, targets)
@@ -342,13 +342,13 @@ def two_classes_after_another(logits):
     return logits - total
 
 
-@wrong("loss_and_confidence", says="for ±1000")
-def logarithm_of_the_confidence(logits, targets):
+@wrong("loss_and_given", says="for ±1000")
+def logarithm_of_the_given(logits, targets):
     p = torch.softmax(logits, dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
     return -p.log().mean(), p
 
 
-@wrong("loss_and_confidence", says="for ±1000")
+@wrong("loss_and_given", says="for ±1000")
 def logarithm_of_a_little_more(logits, targets):
     p = torch.softmax(logits, dim=1).gather(1, targets.unsqueeze(1)).squeeze(1)
     return -(p + 1e-9).log().mean(), p

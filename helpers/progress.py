@@ -24,6 +24,7 @@ CHECKS = "helpers.checks."
 MOVED = {
     "checkpointing.changed_names": "saving_and_loading.changed_names",
     "cnn.separable_cost": "resnet_and_mobilenet.separable_cost",
+    "feedforward_network.count_parameters": "setup.count_parameters",  # it was the same task
     "datasets_and_dataloaders.worker_share": "speed_and_memory.worker_share",
     "softmax_and_cross_entropy.loss_and_confidence": "softmax_and_cross_entropy.loss_and_given",
 }

@@ -279,7 +279,7 @@ transforms: channel_statistics undo_normalise shift_picture mix_pair flip_with_b
 softmax_and_cross_entropy: stable_log_softmax loss_and_given temperature_for
 softmax_and_cross_entropy: smoothed_loss_and_gradient
 activations: collapse swish_slope dead_by_layer weight_std
-feedforward_network: count_parameters drop stopping_epoch worst_mistakes
+feedforward_network: widest_hidden drop stopping_epoch worst_mistakes
 cnn: conv_size max_pool strided_convolution fold_batch_norm
 transfer_learning: freeze_all_but_head layer_rates replace_head some_of_each nearest_mean
 tensorboard: log_losses read_repaired best_run smooth

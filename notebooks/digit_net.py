@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 
-class Digits(nn.Module):
+class DigitReader(nn.Module):
     """Reads pictures as they come, and standardises them itself.
 
     `forward` takes (batch, 8, 8), uint8 from 0 to 16, and returns logits, (batch, 10).

@@ -13,6 +13,8 @@ _PARTS_ERRORS = {
     "expected Tensor as element": "join tensors: give torch.cat the answers of `run`",
     "must be tuple of Tensors": "join tensors: give torch.cat a list of the answers of `run`",
     "expected a non-empty list": "no part was sent to `run`",
+    "stack expects each tensor to be equal size": "join along the inputs: torch.cat",
+    "must match except in dimension 1": "join along the inputs: torch.cat with dim=0",
     "has no attribute 'split'": "split the inputs, a tensor",
 }
 
@@ -110,6 +112,9 @@ def quantise_rows(attempt: Attempt) -> None:
             raise WrongAnswer("you used one step for all rows; each row has its own")
         if got[1].isnan().any() or not got[1].all():
             raise WrongAnswer("a row of zeros has the step 1; dividing by 0 makes nan or infinity")
+        empty = weight.flatten(1).abs().amax(dim=1) == 0
+        if got[1].shape == step.shape and (got[1][empty] != 1).any():
+            raise WrongAnswer(f"a row of zeros has the step 1, not {got[1][empty][0].item():g}")
         _judge_steps(attempt, weight, got[1], step)
         attempt.require(got[0].dtype == torch.int8, f"make int8 numbers, not {got[0].dtype}")
         exact = (weight.flatten(1) / step[:, None]).reshape(weight.shape)
@@ -119,6 +124,11 @@ def quantise_rows(attempt: Attempt) -> None:
             (exact.ceil().to(torch.int8), "round to the nearest whole number, not up"),
             (exact.abs().round().to(torch.int8), "keep the sign of each weight"),
         ]
+        if weight.ndim == 2 and weight.shape[0] == weight.shape[1]:
+            columns = (weight / step).round()
+            say = "divide row by row: (outputs,) becomes (outputs, 1), else it meets the columns"
+            mistakes.append((columns.to(torch.int8), say))
+            mistakes.append((columns.clamp(-128, 127).to(torch.int8), say))
         attempt.recognise(got[0], whole, mistakes)
         attempt.require(got[0].shape == whole.shape, "the whole numbers have weight's shape")
         # a hair beside a half, another way to compute may round to the other side
@@ -151,6 +161,10 @@ def _judge_steps(
             unless_zero(rows.amax(dim=1) / 127),
             "take absolute values first: weights are negative too",
         ),
+        (
+            unless_zero(rows.amax(dim=1).abs() / 127),
+            "take absolute values first: weights are negative too",
+        ),
         (unless_zero(127 / largest), "the step is largest / 127, not the other way round"),
         (unless_zero(largest), "divide the largest value by 127"),
         (
@@ -172,7 +186,8 @@ def _judge_steps(
     # far smaller than the tolerance of expect, so it is compared as a ratio
     attempt.require(got.shape == step.shape, f"the steps have the shape {tuple(step.shape)}")
     attempt.require(got.dtype == step.dtype, f"the steps are float32, not {got.dtype}")
-    attempt.expect(got / step, one)
+    right = torch.allclose(got / step, one, rtol=1e-4, atol=1e-5)
+    attempt.require(right, f"the steps are wrong: {show(got / step)} times the right ones")
 
 
 class _Oops(Exception):

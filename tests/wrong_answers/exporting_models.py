@@ -59,6 +59,16 @@ def run_backwards(run, inputs, most):
     return torch.cat([run(part) for part in inputs.split(most)][::-1])
 
 
+@wrong("run_in_parts", says="join along the inputs: torch.cat")
+def run_and_stack(run, inputs, most):
+    return torch.stack([run(part) for part in inputs.split(most)])
+
+
+@wrong("run_in_parts", says="torch.cat with dim=0")
+def run_and_join_classes(run, inputs, most):
+    return torch.cat([run(part) for part in inputs.split(most)], dim=1)
+
+
 @wrong("run_in_parts", says="forget `return`")
 def run_and_forget(run, inputs, most):
     torch.cat([run(part) for part in inputs.split(most)])
@@ -113,6 +123,35 @@ def quantise_by_128(weight):
 @wrong("quantise_rows", says="absolute values first")
 def quantise_by_the_largest(weight):
     return _steps(weight, lambda rows: rows.amax(dim=1))
+
+
+@wrong("quantise_rows", says="absolute values first")
+def quantise_by_the_largest_made_positive(weight):
+    return _steps(weight, lambda rows: rows.amax(dim=1).abs())
+
+
+@wrong("quantise_rows", says="times the right ones")
+def quantise_from_lowest_to_highest(weight):
+    return _steps(weight, lambda rows: (rows.amax(dim=1) - rows.amin(dim=1)) / 255 * 127)
+
+
+@wrong("quantise_rows", says="divide row by row")
+def quantise_row_steps_on_columns(weight):
+    _, step = _steps(weight, _largest)
+    return (weight / step).round().to(torch.int8), step
+
+
+@wrong("quantise_rows", says="divide row by row")
+def quantise_and_clamp_columns(weight):
+    _, step = _steps(weight, _largest)
+    return (weight / step).round().clamp(-128, 127).to(torch.int8), step
+
+
+@wrong("quantise_rows", says="the step 1, not 1e-08")
+def quantise_zeros_by_a_tiny_step(weight):
+    step = (_largest(weight.flatten(1)) / 127).clamp(min=1e-8)
+    whole = (weight.flatten(1) / step[:, None]).round().to(torch.int8)
+    return whole.reshape(weight.shape), step
 
 
 @wrong("quantise_rows", says="a row of zeros")

@@ -240,7 +240,7 @@ def serve(logs: Logs, folder: str) -> Iterator[Viewer]:
 
 @pytest.fixture(scope="module")
 def digits(logs: Logs) -> Iterator[Viewer]:
-    """Show the three runs of the lesson's sections 3 to 12."""
+    """Show the three runs of the lesson's sections on watching, comparing and looking inside."""
     yield from serve(logs, "digits")
 
 

@@ -343,6 +343,13 @@ RIGHT = {
             "signal = activation(torch.randn(2000000))",
         ),
     },
+    "feedforward_network.widest_hidden": {
+        **_each(
+            "the larger of two numbers has no order",
+            "return max((budget - classes) // (inputs + 1 + classes), 0)",
+            "return max(0, (budget - classes) // (inputs + 1 + classes))",
+        ),
+    },
     "feedforward_network.stopping_epoch": {
         **_each(
             "a loss is below infinity, so the first epoch is a new best",

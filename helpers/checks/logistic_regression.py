@@ -250,8 +250,8 @@ def cheapest_threshold(attempt: Attempt) -> None:
             listed = difference(got, options[place].item(), 1e-6) is None
             say = f"{got:.4g} is none of the probabilities, and not 2.0: try just these"
             attempt.require(listed, say)
-            say = f"{got:.4g} costs {float(costs[place]):g}, the cheapest {float(costs.min()):g}, "
-            say += f"where a miss costs {inputs[2]:g} and a needless biopsy {inputs[3]:g}"
+            say = f"{got:.4g} costs {float(costs[place]):g}, but a cheaper one is there, "
+            say += f"{float(costs.min()):g}: a miss costs {inputs[2]:g}, an alarm {inputs[3]:g}"
             attempt.require(False, say)
 
     judge(attempt, asked, errors=_MASKS, rtol=1e-6, otherwise=dearer)

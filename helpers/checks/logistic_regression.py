@@ -227,7 +227,7 @@ def cheapest_threshold(attempt: Attempt) -> None:
             (float(costs.min()), "that is the lowest cost; return the threshold that has it"),
             (costs.min().item() / len(pattern), "that is the lowest cost; return its threshold"),
             (float(costs.argmin()), "that is a position; return the threshold that stands there"),
-            (options[costs.argmax()].item(), "that is the dearest threshold"),
+            (options[costs.argmax()].item(), "that is the most expensive threshold"),
             (
                 options[:-1][costs[:-1] == low].min().item(),
                 "to flag nobody is cheaper here; try 2.0 as well",
@@ -250,8 +250,8 @@ def cheapest_threshold(attempt: Attempt) -> None:
             listed = difference(got, options[place].item(), 1e-6) is None
             say = f"{got:.4g} is none of the probabilities, and not 2.0: try just these"
             attempt.require(listed, say)
-            say = f"{got:.4g} costs {float(costs[place]):g} where somebody costs {inputs[2:]}"
-            say += f" missed, alarmed; but a cheaper one is there, {float(costs.min()):g}"
+            say = f"{got:.4g} costs {float(costs[place]):g}, but a cheaper one is there, "
+            say += f"{float(costs.min()):g}: a miss costs {inputs[2]:g}, an alarm {inputs[3]:g}"
             attempt.require(False, say)
 
     judge(attempt, asked, errors=_MASKS, rtol=1e-6, otherwise=dearer)

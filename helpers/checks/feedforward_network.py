@@ -37,6 +37,7 @@ def _widths(attempt: Attempt) -> Iterator[tuple[int, int, int, int]]:
         yield inputs, classes, 0, each - 1
         yield inputs, classes, 0, -attempt.pick(1, classes)
         yield inputs, classes, width, attempt.pick(0, each)
+    yield 8, 3, attempt.pick(1500, 2500), 0  # a search must not end at 1000
 
 
 def _width_missed(got: int, width: int, inputs: int, classes: int, budget: int) -> str:
@@ -129,7 +130,7 @@ def stopping_epoch(attempt: Attempt) -> None:
         _stopping([5.0, 6.0, 4.0, 4.5, 3.0, 3.5, 2.0], 2),
         _stopping([2.0, 1.5, 1.0], 2),
         _stopping([float(attempt.pick(1, 9))], 2),
-        _stopping([300.0, 200.0, 250.0, 260.0, 1.0], 2),
+        _stopping([3e9, 2e9, 2.5e9, 2.6e9, 1.0], 2),
         _stopping([-1.0, -1.00001, -0.5, -1.00002, -0.7, -0.6, -2.0], 2),
     ]
     got = attempt(*cases[0][0])
@@ -164,6 +165,7 @@ def _stopping(losses: list[float], patience: int) -> Case:
     lowest = losses.index(min(losses)) + 1
     say_zero = "count the epochs from 1"
     say_future = "the lowest loss of the whole list comes after training has stopped"
+    say_first = "the first loss is always a new best: begin with math.inf"
     say_early = "you stopped an epoch too early; `patience` epochs pass after the best"
     say_late = "you stopped an epoch too late; `patience` epochs pass after the best"
     mistakes = [
@@ -179,6 +181,8 @@ def _stopping(losses: list[float], patience: int) -> Case:
         *([((best, last), say_early)] if patience == 1 else []),  # a loop that looks later
         (_stop(losses, patience + 1), say_late),
         ((losses[best - 1], last), "return the best epoch's number, not its loss"),
+        ((0, ANYTHING), say_first),
+        ((best, last), say_first),  # only a high loss shows it
         ((best, ANYTHING), "the best epoch is right, but not the last one"),
         ((ANYTHING, last), "the last epoch is right, but not the best one"),
     ]

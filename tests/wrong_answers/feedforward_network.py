@@ -55,6 +55,12 @@ def below_the_budget(inputs, classes, budget):
     return max((budget - classes - 1) // (inputs + 1 + classes), 0)
 
 
+@wrong("widest_hidden", says="which still fits")
+def searches_up_to_a_thousand(inputs, classes, budget):
+    each = inputs + 1 + classes
+    return max((width for width in range(1001) if width * each + classes <= budget), default=0)
+
+
 @wrong("widest_hidden", says="never below 0")
 def below_nothing(inputs, classes, budget):
     return (budget - classes) // (inputs + 1 + classes)
@@ -175,6 +181,17 @@ def counts_rises(losses, patience):
             best = i + 1
         if rises >= patience:
             return best, i + 1
+    return best, len(losses)
+
+
+@wrong("stopping_epoch", says="begin with math.inf")
+def begins_with_a_thousand(losses, patience):
+    best_loss, best = 1000, 0
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < best_loss:
+            best_loss, best = loss, epoch
+        if epoch - best >= patience:
+            return best, epoch
     return best, len(losses)
 
 

@@ -184,17 +184,6 @@ def counts_rises(losses, patience):
     return best, len(losses)
 
 
-@wrong("stopping_epoch", says="begin with math.inf")
-def begins_with_a_thousand(losses, patience):
-    best_loss, best = 1000, 0
-    for epoch, loss in enumerate(losses, start=1):
-        if loss < best_loss:
-            best_loss, best = loss, epoch
-        if epoch - best >= patience:
-            return best, epoch
-    return best, len(losses)
-
-
 @wrong("stopping_epoch", says="best epoch comes first")
 def last_and_best(losses, patience):
     return _stop(losses, patience)[::-1]
@@ -323,9 +312,14 @@ def _stop(losses, patience, lowest=math.inf, least=0.0):
     return best, len(losses)
 
 
-@wrong("stopping_epoch", says="expected")
+@wrong("stopping_epoch", says="begin with math.inf")
 def losses_below_a_hundred(losses, patience):
     return _stop(losses, patience, lowest=100.0)
+
+
+@wrong("stopping_epoch", says="begin with math.inf")
+def losses_below_a_million(losses, patience):
+    return _stop(losses, patience, lowest=1e6)
 
 
 @wrong("stopping_epoch", says="expected")

@@ -346,7 +346,6 @@ RIGHT = {
     "feedforward_network.widest_hidden": {
         **_each(
             "the larger of two numbers has no order",
-            "return max((budget - classes) // (inputs + 1 + classes), 0)",
             "return max(0, (budget - classes) // (inputs + 1 + classes))",
         ),
     },

@@ -118,13 +118,15 @@ def test_the_top_level_is_the_house():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    *_, test, proof = (
+    *_, test, install, bert, proof = (
         line
         for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
         if line[:1] not in ("#", "")
     )
     assert test == "make test"
-    assert "make test" in (ROOT / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make test" in readme and install.replace("--quiet ", "") in readme
+    assert bert.endswith("pytest -q tests/test_bert.py")
     parts = re.fullmatch(r'make proof PARTS="([\w ]+)"', proof)[1].split()
     assert set(parts) < set(PARTS) and parts[0] == "browser"
 

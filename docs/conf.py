@@ -20,6 +20,7 @@ html_theme_options = {
     "use_download_button": False,
     "use_fullscreen_button": False,
     "show_navbar_depth": 1,
+    "footer_content_items": [],
 }
 html_static_path = ["static"]
 html_css_files = ["book.css"]

@@ -13,15 +13,15 @@ import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
-from itertools import groupby, takewhile
+from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
 
 import nbformat
 from nbformat import NotebookNode
 
 from helpers.paths import NOTEBOOKS, ROOT
-from tools.lesson import Lesson, bold_cells, load_lessons, local_links, term_pattern
+from tools.lesson import Lesson, load_lessons, local_links
+from tools.lookup import Entry, errors, last_part, names, paragraphs, sentences, terms
 from tools.notebooks import read, tags
 
 DOCS = ROOT / "docs"
@@ -31,122 +31,6 @@ INSTRUCTORS = NOTEBOOKS / "INSTRUCTORS.md"
 # Pages that stand in the repository, and where the book has them.
 PAGES = {ROOT / "README.md": "index.md", INSTRUCTORS: "notebooks/INSTRUCTORS.md"}
 PAGES |= {ROOT / "data" / "README.md": "data/README.md"}
-# A sentence that begins so points at the one before it.
-POINTING = "This That These Those It Its They Their Such Both Here There So Then But Another Each"
-POINTING = set(POINTING.split())
-
-
-class Entry(NamedTuple):
-    """Something that a lesson introduces.
-
-    Attributes:
-        name: The term, the name as its recap spells it, or the error's message.
-        text: What the lesson says about it, in markdown.
-        lesson: The lesson.
-        heading: The section that it stands in; "" for the lesson as a whole.
-        code: The cell that raised the error; else "".
-    """
-
-    name: str
-    text: str
-    lesson: Lesson
-    heading: str
-    code: str = ""
-
-
-def paragraphs(cell: NotebookNode) -> list[str]:
-    """Give the blocks of a markdown cell, without headings and predictions."""
-    blocks = re.split(r"\n\s*\n", re.sub(r"^#+ .*$", "", cell.source, flags=re.M))
-    return [b.strip() for b in blocks if b.strip() and not b.startswith("**Predict:**")]
-
-
-def sentences(text: str) -> list[str]:
-    """Split a paragraph into its sentences."""
-    text = " ".join(text.split())
-    return re.split(r"(?<!\bal\.)(?<=[.!?])\s+(?![a-z(])|(?<=[.!?][)”\"*])\s+(?![a-z(])", text)
-
-
-def define(lesson: Lesson, term: str) -> Entry:
-    """Find the sentence that has a term in bold.
-
-    The sentence before comes along if it is pointed at, and what follows a colon does.
-
-    Raises:
-        ValueError: The lesson has no such sentence, or several.
-    """
-    found = bold_cells(lesson, term)
-    if len(found) != 1:
-        raise ValueError(f"{lesson.path.name}: {term!r} is bold {len(found)} times, expected once")
-    blocks = paragraphs(lesson.cells[found[0]])
-    bold = re.compile(rf"\*\*{term_pattern(term)}\*\*", re.I)
-    place = next(i for i, block in enumerate(blocks) if bold.search(block))
-    block = blocks[place]
-    if re.match(r"[-*] |\d+\. ", block):
-        block = next(item for item in re.split(r"^(?:[-*]|\d+\.) ", block, flags=re.M)
-                     if bold.search(item))  # fmt: skip
-    spoken = sentences(block)
-    last = first = next(i for i, sentence in enumerate(spoken) if bold.search(sentence))
-    while first and spoken[first].partition(" ")[0] in POINTING:
-        first -= 1
-    text = " ".join(spoken[first : last + 1])
-    if text.endswith(":"):
-        after = blocks[place + 1 :] or _code(lesson.cells[found[0] + 1 :])
-        text += f"\n\n{after[0]}" if after else ""
-    return Entry(term, text, lesson, lesson.places[found[0]])
-
-
-def _code(cells: list[NotebookNode]) -> list[str]:
-    ours = takewhile(lambda cell: cell.cell_type == "code", cells)
-    return [f"```python\n{cell.source}\n```" for cell in ours]
-
-
-def terms(lessons: list[Lesson]) -> list[Entry]:
-    """Give every term that a recap lists, with its definition, in the order of the alphabet."""
-    found = [define(lesson, term) for lesson in lessons for term in lesson.new_terms]
-    return sorted(found, key=lambda entry: entry.name.lower())
-
-
-def names(lessons: list[Lesson]) -> list[Entry]:
-    """Give every name that a recap lists, its full spelling as text, by its last part."""
-    found = []
-    for lesson in lessons:
-        for name, full in zip(lesson.listed_names, lesson.new_names, strict=True):
-            heading = lesson.places[lesson.uses[full]] if full in lesson.uses else ""
-            found.append(Entry(name, full, lesson, heading))
-    return sorted(found, key=lambda entry: (last_part(entry.name).lower(), entry.name))
-
-
-def last_part(name: str) -> str:
-    """Give what a name is looked up by: nn.Linear -> Linear."""
-    return name.removesuffix("()").rpartition(".")[2] or name
-
-
-def errors(lessons: list[Lesson]) -> list[Entry]:
-    """Give every error that a lesson makes on purpose: message, what the prose says, the cell."""
-    found = []
-    for lesson in lessons:
-        for index, cell in enumerate(lesson.cells):
-            for output in cell.get("outputs", []):
-                if output.output_type == "error" and "raises-exception" in tags(cell):
-                    said = f"{output.ename}: {_tidy(output.evalue)}"
-                    text = _cure(lesson, index)
-                    found.append(Entry(said, text, lesson, lesson.places[index], cell.source))
-    return found
-
-
-def _tidy(message: str) -> str:
-    lines = [line.rstrip().expandtabs(2) for line in message.strip("\"'").splitlines()]
-    return "\n".join(line for line in lines if line)
-
-
-def _cure(lesson: Lesson, index: int) -> str:
-    """Give the prose after an error; before it, where a new section follows."""
-    after = lesson.cells[index + 1]
-    around = after if not after.source.startswith("## ") else lesson.cells[index - 1]
-    return "\n\n".join(paragraphs(around))
-
-
-# Pages
 
 
 def label(lesson: Lesson, heading: str) -> str:
@@ -179,10 +63,10 @@ def index_of_names(lessons: list[Lesson]) -> str:
     """Write the page of names."""
     lines = ["# Index of names", "Which lesson introduces a name, sorted by its last part.\n"]
     for letter, group in groupby(names(lessons), lambda entry: last_part(entry.name)[0].upper()):
-        lines += [f"## {letter}\n", "| name | lesson |", "|---|---|"]
+        lines.append(f"## {letter}\n")
         for entry in group:
-            full = f"<br>`{entry.text}`" if entry.text != entry.name.removesuffix("()") else ""
-            lines.append(f"| `{entry.name}`{full} | {where(entry)} |")
+            full = f" (`{entry.text}`)" if entry.text != entry.name.removesuffix("()") else ""
+            lines.append(f"- `{entry.name}`{full}: {where(entry)}")
         lines.append("")
     return "\n".join(lines)
 
@@ -268,7 +152,7 @@ def describe(cell: NotebookNode) -> str:
     text = ""
     for sentence in sentences(" ".join(paragraphs(cell))):
         text += f" {sentence}" if len(text.split()) < 12 else ""
-    return re.sub(r"[*`$]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)).strip()
+    return re.sub(r"[*`$\\]", "", re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)).strip()
 
 
 def prepare_solutions(path: Path) -> NotebookNode:

@@ -12,7 +12,8 @@ document.addEventListener("DOMContentLoaded", () => {
   field.addEventListener("input", () => {
     const asked = words(field.value);
     for (const error of errors) {
-      const said = new Set(words(error.innerText || error.textContent));
+      const message = [...error.querySelectorAll("h2, .highlight-text")];
+      const said = new Set(message.flatMap((part) => words(part.textContent)));
       const shared = asked.filter((word) => said.has(word)).length;
       error.hidden = shared < 0.6 * asked.length;
     }

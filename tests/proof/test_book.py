@@ -113,8 +113,8 @@ def test_every_page_is_whole_and_asks_for_nothing(site, browser, size, scheme):
         grounds.add(page.evaluate(BACKGROUND))
         name = path.relative_to(site).with_suffix("").as_posix()
         if name in KEPT:
-            shot = screenshots() / f"{Path(name).name}-{size}-{scheme}.png"
-            page.screenshot(path=shot, full_page=name not in ("glossary", "names"))
+            shot = screenshots() / f"{name.replace('/', '-')}-{size}-{scheme}.png"
+            page.screenshot(path=shot)
     assert page.said == []
     assert [url for url in page.asked if not url.startswith(("file:", "data:"))] == []
     (ground,) = grounds
@@ -169,9 +169,9 @@ def test_a_solution_shows_after_a_click(site, browser):
     page = open_page(browser, "phone")
     page.goto((site / "notebooks" / "08_softmax_and_cross_entropy.html").as_uri())
     page.get_by_role("link", name="Solution", exact=True).first.click()
-    answer = page.locator("details pre").first
+    answer = page.locator("article details pre").first
     assert not answer.is_visible()
-    page.locator("details summary").first.click()
+    page.locator("article details summary").first.click()
     assert "stable_log_softmax" in answer.inner_text()
 
 

@@ -126,7 +126,8 @@ def test_a_paragraph_falls_into_sentences(text, parts):
     [
         (f"## 1 · X\n\nFirst. A **cat** purrs {LONG}. It sleeps.", f"A **cat** purrs {LONG}."),
         (f"A. It purrs. This is a **cat** {LONG}. B.", f"A. It purrs. This is a **cat** {LONG}."),
-        ("First. Here lives a **cat**. It purrs. B.", "First. Here lives a **cat**. It purrs."),
+        ("First. There is a **cat**. It purrs.", "First. There is a **cat**."),
+        ("First. Inside is a **cat**. It purrs. B.", "Inside is a **cat**. It purrs."),
         ("A. All purr. The **cat** sleeps.", "All purr. The **cat** sleeps."),
         ("- a dog\n- **cats** purr", "**cats** purr"),
         ("|a|b|\n|-|-|\n|dog|1|\n|**cat**|2|", "|a|b|\n|-|-|\n|**cat**|2|"),

@@ -48,8 +48,8 @@ def sentences(text: str) -> list[str]:
 def define(lesson: Lesson, term: str) -> Entry:
     """Find the sentence that has a term in bold.
 
-    The sentence before comes along if this one points at it, the next (if there is none, the one
-    before) if this one is short, and what follows a colon. In a table it is the row.
+    The sentence before comes along if this one points at it; else, if this one is short, the next
+    or, if there is none, the one before. So does what follows a colon. In a table it is the row.
 
     Raises:
         ValueError: The lesson has no such sentence, or several.
@@ -68,7 +68,8 @@ def define(lesson: Lesson, term: str) -> Entry:
     items = re.split(r"^(?:[-*]|\d+\.) ", blocks[place], flags=re.M)
     spoken = sentences(next(item for item in items if bold.search(item)))
     first = next(i for i, sentence in enumerate(spoken) if bold.search(sentence))
-    short = len(spoken[first].split()) < SHORT
+    words = spoken[first].split()
+    short = len(words) < SHORT and words[0] not in POINTING
     last = min(first + short, len(spoken) - 1)
     if short and last == first:
         first = max(0, first - 1)

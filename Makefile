@@ -11,9 +11,10 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BOOK := $(VENV)/.book
 RUN := "$(BIN)/python" -m
 
-.PHONY: help setup lab board test proof notebooks lint doctor progress report clean
+.PHONY: help setup lab board test proof book notebooks lint doctor progress report clean
 
 help: ## list the targets
 	@echo "PyTorch Ladder: make TARGET"
@@ -62,6 +63,13 @@ test: $(READY) ## run every notebook strictly, and test everything else
 proof: $(READY) ## show the rest: all lessons in a browser, under faults, elsewhere, offline
 	$(RUN) tools.proof $(PARTS) $(if $(FROM),--from $(FROM)) $(if $(ONLY),--$(ONLY))
 
+$(BOOK): $(READY)
+	$(RUN) pip install --quiet -c constraints.txt -e ".[book]"
+	@touch $(BOOK)
+
+book: $(BOOK) ## build the lessons as a site that needs no network: docs/_build/html
+	@$(RUN) tools.book
+
 notebooks: $(READY) ## run and normalise every notebook, or NOTEBOOK=notebooks/01_tensors.ipynb
 	$(RUN) tools.notebooks run $(NOTEBOOK)
 
@@ -82,6 +90,6 @@ report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CS
 	exec $(RUN) tools.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
 
 clean: ## remove .venv, caches and what the lessons wrote, but not your progress
-	rm -rf $(VENV) *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 	git clean -fdXq -e '!/runs/progress' data runs

@@ -100,6 +100,15 @@ class Lab:
             return answer.read()
 
 
+def launch(playwright):
+    """Start Chromium, which asks for nothing by itself."""
+    quiet = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
+    quiet += ["no-first-run", "disable-component-update"]
+    return playwright.chromium.launch(
+        executable_path=CHROMIUM, args=[f"--{name}" for name in quiet]
+    )
+
+
 @contextlib.contextmanager
 def start(top: Path) -> Iterator[Lab]:
     """Start `make lab` in a copy of the repository in the folder `top`, and Chromium; end both."""
@@ -126,11 +135,7 @@ def start(top: Path) -> Iterator[Lab]:
     }
     variables = {**private, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     with make_lab(root, top, **variables) as (address, token), sync_playwright() as playwright:
-        quiet = ["no-sandbox", "disable-gpu", "disable-background-networking", "disable-sync"]
-        quiet += ["no-first-run", "disable-component-update"]
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[f"--{name}" for name in quiet]
-        )
+        browser = launch(playwright)
         it = Lab(address, token, browser, root)
         yield it
         browser.close()

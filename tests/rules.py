@@ -11,7 +11,16 @@ from nbformat import NotebookNode
 
 from helpers.paths import NOTEBOOKS, ROOT
 from tests.support import broken_links
-from tools.lesson import Lesson, definition, first_line, given_names, stub_names
+from tools.lesson import (
+    Lesson,
+    bold_cells,
+    definition,
+    first_line,
+    given_names,
+    plain_prose,
+    stub_names,
+    term_pattern,
+)
 from tools.notebooks import read, tags
 
 SKELETON = ["You will be able to", "Setup", "Putting it together", "Recap", "Check yourself"]
@@ -237,31 +246,17 @@ def terms_are_defined(lesson: Lesson) -> Iterator[str]:
     if not lesson.new_terms:
         yield "its recap lists no new terms"
     for term in lesson.new_terms:
-        pattern = rf"(?<![\w-]){re.escape(term)}(?:s|es)?(?![\w-])"
-        bold = [
-            index
-            for index, text in enumerate(map(_plain_prose, lesson.cells))
-            for _ in re.findall(rf"\*\*{pattern}\*\*", text, re.I)
-        ]
+        pattern, bold = term_pattern(term), bold_cells(lesson, term)
         if len(bold) != 1:
             yield f"the term {term!r} is bold {len(bold)} times, not once"
             continue
         for other in lesson.before:
-            if any(re.search(pattern, _plain_prose(cell), re.I) for cell in other.cells):
+            if any(re.search(pattern, plain_prose(cell), re.I) for cell in other.cells):
                 yield f"the term {term!r} is used in lesson {other.number} already"
         promise = next(i for i, c in enumerate(lesson.cells) if c.source.startswith("## Setup"))
         for cell in lesson.cells[promise : bold[0]]:
-            if re.search(pattern, _plain_prose(cell), re.I):
+            if re.search(pattern, plain_prose(cell), re.I):
                 yield f"the term {term!r} is used before it is defined: {first_line(cell)}"
-
-
-def _plain_prose(cell: NotebookNode) -> str:
-    """Give a markdown cell without headings, code, links, mathematics and the recap's lists."""
-    if cell.cell_type != "markdown":
-        return ""
-    text = re.sub(r"^\*\*New \w+:\*\*(?s:.*?)(?:\n\n|\Z)", "", cell.source, flags=re.M)
-    text = re.sub(r"^#.*$", "", text, flags=re.M)
-    return re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$", " ", text)
 
 
 @rule

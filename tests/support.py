@@ -17,6 +17,7 @@ import pytest
 from nbformat import NotebookNode
 
 from helpers.paths import ROOT
+from tools.lesson import local_links
 from tools.offline import LOOPBACK_ONLY
 
 
@@ -106,9 +107,8 @@ def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str,
 
 def broken_links(text: str, folder: Path) -> Iterator[str]:
     """Yield the relative links of markdown `text` that lead nowhere."""
-    for target in re.findall(r"\]\(([^)\s]+)\)|<(?:img|a)[^>]*(?:src|href)=['\"]([^'\"]+)", text):
-        path = (target[0] or target[1]).partition("#")[0]
-        if path and "://" not in path and not (folder / path).exists():
+    for path in local_links(text):
+        if not (folder / path).exists():
             yield f"the link to {path} leads nowhere"
 
 

@@ -22,7 +22,7 @@ from tools.proof import PARTS
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RANGES = [Requirement(line) for line in PROJECT["dependencies"]]
-EXTRAS = [Requirement(line) for line in PROJECT["optional-dependencies"]["bert"]]
+EXTRAS = [Requirement(line) for some in PROJECT["optional-dependencies"].values() for line in some]
 PINS = dict(
     line.split("==")
     for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -38,7 +38,7 @@ INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 # Modules of the lessons: those that lessons 14, 15 and 23 write, and those that lie beside them.
 OWN = {"nets", "models", "digits", "training", "checking", "reader", "notebooks", "scaling_out"}
 OWN |= {path.stem for path in NOTEBOOKS.glob("*.py")}
-PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging"}
+PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging", "docutils"}
 
 
 def test_conda_installs_the_same_ranges_and_versions():
@@ -77,6 +77,7 @@ def test_everything_imported_is_declared():
     sources = [path.read_text(encoding="utf-8") for path in ROOT.glob("helpers/**/*.py")]
     sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tests/*.py")]
     sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("tools/*.py")]
+    sources += [path.read_text(encoding="utf-8") for path in ROOT.glob("docs/*.py")]
     for path in every_notebook():
         sources += [cell.source for cell in code_cells(read(path)) if "%" not in cell.source]
     names = set().union(*map(imported, sources)) - OWN
@@ -108,8 +109,10 @@ def test_the_package_lists_every_folder_of_helpers():
 
 
 def test_the_top_level_is_the_house():
-    house = set("notebooks helpers tools data runs tests environment.yml pyproject.toml".split())
-    house |= set("README.md Makefile constraints.txt LICENSE".split())
+    house = set("notebooks helpers tools data docs runs tests".split())
+    house |= set(
+        "README.md Makefile constraints.txt environment.yml pyproject.toml LICENSE".split()
+    )
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.splitlines()
@@ -118,12 +121,12 @@ def test_the_top_level_is_the_house():
 
 
 def test_ci_runs_the_test_command_of_the_readme():
-    *_, test, install, bert, proof = (
+    *_, test, book, install, bert, proof = (
         line
         for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
         if line[:1] not in ("#", "")
     )
-    assert test == "make test"
+    assert (test, book) == ("make test", "make book")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make test" in readme and install.replace("--quiet ", "") in readme
     assert bert.endswith("pytest -q tests/test_bert.py")
@@ -167,6 +170,16 @@ def test_the_proof_is_a_command_of_its_own_with_parts(workshop):
             workshop.make("proof", *arguments)[1].split("tools.proof")[1].split() == asked.split()
         )
     assert "proof" not in workshop.make("test")[1]
+
+
+@needs_make
+def test_the_book_installs_its_extra_once(workshop):
+    first, asked = workshop.make("book")
+    assert first.returncode == 0, first.stderr
+    installs = [line.split("-m ")[1] for line in asked.splitlines() if "-m pip" in line]
+    assert installs[1] == "pip install --quiet -c constraints.txt -e .[book]"
+    assert asked.splitlines()[-1].endswith("-m tools.book")
+    assert "pip" not in workshop.make("book")[1]
 
 
 @needs_make

@@ -46,6 +46,11 @@ class Lesson:
         return self.path.name[:2]
 
     @property
+    def title(self) -> str:
+        """Its number and name: "08 · Softmax and cross-entropy"."""
+        return self.cells[0].source.splitlines()[0].removeprefix("# ")
+
+    @property
     def cells(self) -> list[NotebookNode]:
         """The cells that are not empty."""
         return [cell for cell in self.notebook.cells if cell.source.strip()]
@@ -64,6 +69,16 @@ class Lesson:
     def trees(self) -> list[ast.Module | None]:
         """For each cell its syntax tree; None for prose and for a syntax error made on purpose."""
         return [_tree(cell) for cell in self.cells]
+
+    @cached_property
+    def places(self) -> list[str]:
+        """For each cell the `## heading` that it stands under; "" before the first."""
+        found, heading = [], ""
+        for cell in self.cells:
+            if cell.cell_type == "markdown" and cell.source.startswith("## "):
+                heading = cell.source.splitlines()[0].removeprefix("## ")
+            found.append(heading)
+        return found
 
     @cached_property
     def aliases(self) -> dict[str, str]:
@@ -90,9 +105,14 @@ class Lesson:
         return found
 
     @cached_property
+    def listed_names(self) -> list[str]:
+        """The names that its recap lists as new, as it spells them."""
+        return re.findall(r"`([^`]+)`", self._listed("New names"))
+
+    @cached_property
     def new_names(self) -> list[str]:
         """The names that its recap lists as new, in full."""
-        return [_full(name) for name in re.findall(r"`([^`]+)`", self._listed("New names"))]
+        return [_full(name) for name in self.listed_names]
 
     @cached_property
     def reference_names(self) -> list[str]:
@@ -126,6 +146,35 @@ def load_lessons() -> list[Lesson]:
     for path in lessons():
         found.append(Lesson(path, read(path), list(found)))
     return found
+
+
+def term_pattern(term: str) -> str:
+    """Give the pattern of a term in the text, in the singular or plural."""
+    return rf"(?<![\w-]){re.escape(term)}(?:s|es)?(?![\w-])"
+
+
+def plain_prose(cell: NotebookNode) -> str:
+    """Give a markdown cell without headings, code, links, mathematics and the recap's lists."""
+    if cell.cell_type != "markdown":
+        return ""
+    text = re.sub(r"^\*\*New \w+:\*\*(?s:.*?)(?:\n\n|\Z)", "", cell.source, flags=re.M)
+    text = re.sub(r"^#.*$", "", text, flags=re.M)
+    return re.sub(r"`[^`]*`|\[[^\]]*\]\([^)]*\)|\$[^$]*\$", " ", text)
+
+
+def bold_cells(lesson: Lesson, term: str) -> list[int]:
+    """Number the cells whose prose has a term in bold: where it is defined."""
+    bold = rf"\*\*{term_pattern(term)}\*\*"
+    texts = enumerate(map(plain_prose, lesson.cells))
+    return [index for index, text in texts for _ in re.findall(bold, text, re.I)]
+
+
+def local_links(text: str) -> Iterator[str]:
+    """Yield the targets of the links in markdown `text` that lead to a file, without #parts."""
+    for target in re.findall(r"\]\(([^)\s]+)\)|<(?:img|a)[^>]*(?:src|href)=['\"]([^'\"]+)", text):
+        path = (target[0] or target[1]).partition("#")[0]
+        if path and "://" not in path:
+            yield path
 
 
 def _tree(cell: NotebookNode) -> ast.Module | None:

@@ -65,6 +65,7 @@ PARTS = {
     "pretraining": _tests(
         "the shipped weights are what they say", "pretraining", "pretraining_bert"
     ),
+    "book": _tests("the book, from its files, in a browser", "book", options=NEIGHBOURS),
     "offline": Part(
         "the tests of `make test` with no network and an empty home",
         ["-m", "tools.offline", "-m", "pytest", *NEIGHBOURS],
@@ -78,13 +79,14 @@ PARTS = {
 
 def state_of_files(root: Path = ROOT) -> str:
     """Return a sum over everything that the proof depends on."""
-    folders = [root / name for name in ("helpers", "notebooks", "tests", "tools", "data")]
+    folders = [root / name for name in ("helpers", "notebooks", "tests", "tools", "data", "docs")]
     files = [path for folder in folders for path in folder.rglob("*")]
     ours = {".py", ".ipynb", ".md", ".toml", ".txt", ".csv", ".pt", ".png", ".gz", ".xz", ""}
+    ours |= {".css", ".js"}
     digest = hashlib.sha256()
 
     def counts(path: Path) -> bool:
-        hidden = any(part.startswith((".", "__")) for part in path.relative_to(root).parent.parts)
+        hidden = any(part.startswith((".", "_")) for part in path.relative_to(root).parent.parts)
         downloaded = path.is_relative_to(root / "data") and path.parent != root / "data"
         return path.suffix in ours and not hidden and not downloaded
 

@@ -1,4 +1,4 @@
-"""The rules of the easy style, for every lesson that has been rewritten to it.
+"""The rules of the easy style, for every lesson.
 
 `tests/test_rules.py` applies them, like those of `tests/rules.py`. A limit is not a target.
 """

@@ -55,9 +55,9 @@ def read_house(root: Path = ROOT) -> dict[str, set[str]]:
     """
     sources = {}
     for folder in ("helpers", "tools", "tests", "notebooks"):
-        for path in sorted((root / folder).rglob("*.py")):
+        for path in (root / folder).rglob("*.py"):
             sources[_name(path, root)] = [path.read_text(encoding="utf-8")]
-    for path in sorted((root / "notebooks").rglob("*.ipynb")):
+    for path in (root / "notebooks").rglob("*.ipynb"):
         if ".ipynb_checkpoints" not in path.parts:
             # a blanked magic leaves the module that `%%writefile` writes: the lesson's code, too
             cells = [
@@ -66,7 +66,7 @@ def read_house(root: Path = ROOT) -> dict[str, set[str]]:
             sources[_name(path, root)] = cells
     return {
         name: set().union(*(_imports(text, name, sources.keys()) for text in texts)) - {name}
-        for name, texts in sources.items()
+        for name, texts in sorted(sources.items())
     }
 
 
@@ -215,7 +215,7 @@ def listing(root: Path = ROOT) -> str:
     parts = []
     for box in ("helpers", "helpers.checks", "tools", "tests"):
         lines = [f"| {box} | |\n|---|---|"]
-        for path in sorted((root / box.replace(".", "/")).glob("*.py")):
+        for path in sorted((root / box.replace(".", "/")).glob("*.py"), key=lambda path: path.stem):
             own = box == "helpers.checks" and path.stem in lessons
             if path.stem != "__init__" and not path.stem.startswith("test_") and not own:
                 said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))

@@ -36,7 +36,7 @@ PIN = re.compile(r"^([\w.-]+)==([^\s;#]+)")
 NOT_PINNED = {"pip", "setuptools", "wheel", "pytorch-ladder"}
 PROBE = """import json, sys
 from importlib.metadata import distributions
-found = {each.metadata["Name"]: each.version for each in distributions()}
+found = {each.metadata["Name"]: each.version for each in distributions() if each.metadata["Name"]}
 print(json.dumps([".".join(map(str, sys.version_info[:3])), found]))"""
 
 
@@ -112,7 +112,7 @@ def look_into(python: str) -> tuple[str, dict[str, str]]:
         raise Trouble(f"{python} is no Python that runs: {error}") from error
     version, found = json.loads(got.stdout)
     # a build's own mark, as in 2.15.0+cpu, is none of a pin's business
-    versions = {plain(name): v.partition("+")[0] for name, v in found.items() if name}
+    versions = {plain(name): v.partition("+")[0] for name, v in found.items()}
     missing = [name for line in ranges() if (name := Requirement(line).name) not in versions]
     if missing:
         raise Trouble(
@@ -221,6 +221,8 @@ def attempt(python: str, names: Sequence[str], write: bool, root: Path = ROOT) -
     print(show_versions(changed, text, versions, version), flush=True)
     options = ["-p", "tools.changes", "--tb=no", "--no-header", "-rN"]
     cases = run_strictly(*options, *(names or ["notebooks"]), python=python, root=root)
+    if not cases:
+        raise Trouble(f"no cell found in {', '.join(names) or 'notebooks'}; expected notebooks")
     changes = [change_of(case) for case in cases if failed(case)]
     changes.sort(key=lambda change: change["notebook"])
     print(show_changes(changes))
@@ -229,15 +231,23 @@ def attempt(python: str, names: Sequence[str], write: bool, root: Path = ROOT) -
     print(f"\n{len(cases)} cells: {len(cases) - len(kinds)} as before, {counts}")
     if "failed" in kinds:
         print("After a failed cell, later ones of its notebook may fail because of it.")
-    wrong = out_of_range(versions)
-    print("\n".join(["", *(f"Out of pyproject.toml's range: {each}" for each in wrong)]))
-    green = bool(cases) and not changes and not wrong
+    print()
+    for each in (wrong := out_of_range(versions)):
+        print(f"Out of pyproject.toml's range: {each}")
+    green = not changes and not wrong
     if write and green and changed:
         replace_file(file, new_text)
         print(f"{file.name} written: {len(changed)} new versions. Next: make test")
     else:
         print(advise(green, changed, file.name))
     return int(not green)
+
+
+def end_by_exit() -> None:
+    """Let whoever ends this program, or closes its terminal, find no half environment either."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: sys.exit(1))
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
@@ -262,9 +272,6 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     if missing := [name for name in names if not Path(name).exists()]:
         parser.error(f"no notebook {missing[0]}")
     sys.stdout.reconfigure(errors="backslashreplace")  # an output may hold what a console lacks
-    for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: whoever ends it finds no half environment
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda *_: sys.exit(1))
     try:
         with ExitStack() as stack:
             python = chosen.python and shutil.which(chosen.python)
@@ -285,4 +292,5 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 
 if __name__ == "__main__":
+    end_by_exit()
     sys.exit(main())

@@ -192,7 +192,7 @@ def root(make_miniature):
 
 def test_what_changed_and_what_failed_is_told_cell_by_cell(root, capfd):
     folder, ids = root
-    assert main(["--python", sys.executable, "--write"], folder) == 1
+    assert main(["--python", sys.executable, str(folder / "notebooks/01_trial.ipynb")], folder) == 1
     said = capfd.readouterr().out
     cells = said.partition("notebooks/01_trial.ipynb\n")[2].partition("\n\n")[0]
     assert cells.splitlines() == [
@@ -205,7 +205,6 @@ def test_what_changed_and_what_failed_is_told_cell_by_cell(root, capfd):
     assert "\n6 cells: 4 as before, 1 changed, 1 failed\n" in said  # the sixth: its budget
     assert "Not green, so constraints.txt stays." in said
     assert "\nnumpy==" in said.partition("Not green")[2]
-    assert (folder / "constraints.txt").read_text() == PINS
 
 
 @pytest.fixture
@@ -229,6 +228,15 @@ def test_new_pins_are_printed_and_written_only_on_request(green, capsys):
     assert main(["--python", sys.executable, "--write"], green) == 0
     assert "no version is new" in capsys.readouterr().out
     assert [path.name for path in green.iterdir()] == ["constraints.txt"]
+
+
+def test_what_is_not_green_is_not_written(green, monkeypatch, capsys):
+    text = '<testcase classname="x" name="y"><failure message="bad"/></testcase>'
+    cases = [ElementTree.fromstring(text)]
+    monkeypatch.setattr(update, "run_strictly", lambda *options, **choices: cases)
+    assert main(["--python", sys.executable, "--write"], green) == 1
+    assert "Not green, so constraints.txt stays." in capsys.readouterr().out
+    assert (green / "constraints.txt").read_text() == PINS
 
 
 def test_a_version_out_of_range_is_not_green(green, monkeypatch, capsys):

@@ -220,6 +220,7 @@ def attempt(python: str, names: Sequence[str], write: bool, root: Path = ROOT) -
     new_text, changed = repin(text, versions)
     print(show_versions(changed, text, versions, version), flush=True)
     options = ["-p", "tools.changes", "--tb=no", "--no-header", "-rN"]
+    options += ["-n0"] * (len(names) == 1)
     cases = run_strictly(*options, *(names or ["notebooks"]), python=python, root=root)
     if not cases:
         raise Trouble(f"no cell found in {', '.join(names) or 'notebooks'}; expected notebooks")

@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 BOOK := $(VENV)/.book
 RUN := "$(BIN)/python" -m
 
-.PHONY: help setup lab board test proof book notebooks lint doctor progress report clean
+.PHONY: help setup lab board test proof book notebooks lint doctor progress report update clean
 
 help: ## list the targets
 	@echo "PyTorch Ladder: make TARGET"
@@ -88,6 +88,10 @@ report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CS
 	    echo "Name the folder of the notebooks: make report FOLDER=submissions" >&2; exit 2; \
 	fi; \
 	exec $(RUN) tools.report "$(FOLDER)" $(if $(CSV),--csv "$(CSV)")
+
+# TORCH_INDEX=<address> as for setup; UPDATE="--pre --write" takes pre-releases, and writes.
+update: $(READY) ## try the newest versions of torch and the rest, and say what changes
+	@$(RUN) tools.update $(if $(TORCH_INDEX),--torch-index "$(TORCH_INDEX)") $(UPDATE)
 
 clean: ## remove .venv, caches and what the lessons wrote, but not your progress
 	rm -rf $(VENV) docs/_build *.egg-info .pytest_cache .ruff_cache .hypothesis

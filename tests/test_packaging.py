@@ -112,6 +112,7 @@ def test_the_top_level_is_the_house():
     house = set("notebooks helpers tools data docs runs tests".split())
     house |= set(
         "README.md Makefile constraints.txt environment.yml pyproject.toml LICENSE".split()
+        + "CHANGELOG.md CITATION.cff".split()
     )
     tracked = subprocess.run(
         ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False

@@ -89,10 +89,15 @@ def read(path: Path) -> NotebookNode:
 
 def write(notebook: NotebookNode, path: Path) -> None:
     """Write a notebook whole or not at all: killed halfway, the old file is untouched."""
+    replace_file(path, serialise(notebook))
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(serialise(notebook))
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)

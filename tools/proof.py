@@ -30,7 +30,7 @@ from helpers.paths import ROOT, runs_dir
 
 # What the tests read besides the folders of code, notebooks and data.
 NAMED = "pyproject.toml constraints.txt environment.yml Makefile README.md runs/README.md .ci/run"
-NAMED = NAMED.split()
+NAMED = [*NAMED.split(), "CHANGELOG.md", "CITATION.cff", "LICENSE"]
 WORKERS = ["-n", "2", "--dist", "worksteal"]
 NEIGHBOURS = ["-n", "2", "--dist", "loadscope"]  # what shares a server or a kernel stays together
 
@@ -82,7 +82,7 @@ def state_of_files(root: Path = ROOT) -> str:
     folders = [root / name for name in ("helpers", "notebooks", "tests", "tools", "data", "docs")]
     files = [path for folder in folders for path in folder.rglob("*")]
     ours = {".py", ".ipynb", ".md", ".toml", ".txt", ".csv", ".pt", ".png", ".gz", ".xz", ""}
-    ours |= {".css", ".js"}
+    ours |= {".css", ".js", ".svg"}
     digest = hashlib.sha256()
 
     def counts(path: Path) -> bool:

@@ -6,6 +6,7 @@ Run it once in each environment that the table is to name. A row is replaced by 
 that a combination that no longer passes does not go on to say so.
 """
 
+import os
 import platform
 import subprocess
 import sys
@@ -25,19 +26,36 @@ HEAD = "| Python | torch | torchvision | system | cells | passed | run |\n"
 BEGIN, END = "<!-- written by tools/versions.py -->\n", "<!-- end of the table -->\n"
 
 
-def run_notebooks() -> tuple[int, int]:
-    """Run all notebooks with two workers; give how many cells ran and how many passed."""
+def run_strictly(
+    *options: str, python: str = sys.executable, root: Path = ROOT
+) -> list[ElementTree.Element]:
+    """Run notebooks by strict nbval with two workers; return the test cases of the JUnit report.
+
+    Args:
+        options: More of pytest's, last of all the notebooks, or folders of them.
+        python: The Python of the environment, which needs the packages, not the project itself.
+        root: A repository, which has its own pyproject.toml.
+
+    Raises:
+        RuntimeError: pytest ended without a report.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "results.xml")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", f"--junitxml={file}"]
-        subprocess.run(
-            [*command, "-p", "no:cacheprovider", "notebooks"],
-            cwd=ROOT,
-            check=False,
+        command = [python, "-m", "pytest", "-q", "-n", "2", f"--junitxml={file}"]
+        status = subprocess.call(
+            [*command, "-p", "no:cacheprovider", *options],
+            cwd=root,
+            env=kept | {"PYTHONPATH": str(ROOT)},
         )
-        suite = ElementTree.parse(file).find("testsuite")
-    lost = sum(int(suite.get(name)) for name in ("failures", "errors", "skipped"))
-    return int(suite.get("tests")), int(suite.get("tests")) - lost
+        if not file.is_file():
+            raise RuntimeError(f"pytest ended with status {status} and without a report; see above")
+        return list(ElementTree.parse(file).iter("testcase"))
+
+
+def failed(case: ElementTree.Element) -> bool:
+    """Tell whether a test case did not pass."""
+    return any(part.tag in ("failure", "error", "skipped") for part in case)
 
 
 def add_row(text: str, row: list[str]) -> str:
@@ -60,7 +78,8 @@ def main() -> None:
     """Run, and write the row."""
     device = get_device()
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
-    cells, passed = run_notebooks()
+    cases = run_strictly("notebooks")
+    cells, passed = len(cases), sum(not failed(case) for case in cases)
     versions = [platform.python_version(), torch.__version__, torchvision.__version__]
     row = [*(version.partition("+")[0] for version in versions), f"{platform.system()}, {name}"]
     row += [str(cells), "all" if passed == cells else str(passed), time.strftime("%Y-%m-%d")]

@@ -4,7 +4,8 @@ import pytest
 
 from helpers.paths import NOTEBOOKS, ROOT
 from tests.support import book, cell
-from tools.notebooks import Failed, execute, lessons, read
+from tools import devices
+from tools.notebooks import CELL_TIMEOUT, Failed, execute, lessons, read
 
 FIRST = f"""
 import sys
@@ -48,3 +49,20 @@ FAULTS = {
 def test_what_a_gpu_refuses_is_refused(fault, says):
     with pytest.raises(Failed, match=says):
         execute(book(cell(FIRST), cell(MAKE + fault)), NOTEBOOKS)
+
+
+def test_the_tool_for_devices_runs_lessons_there(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(devices, "PREPARE", FIRST)
+    found = {"device": "pretend:0", "says": "a pretended accelerator", "memory": 0, "card": None}
+    monkeypatch.setattr(devices, "probe", lambda device: found)
+    table = tmp_path / "table.md"
+    limit = str(CELL_TIMEOUT)
+    status = devices.main(["02", "12", "14", "--limit", limit, "--markdown", str(table)])
+    said = capsys.readouterr().out
+    assert status == 0, said
+    lines = table.read_text().splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:5]] == [
+        "| 02_autograd",
+        "| 12_transfer_learning",
+        "| 14_saving_and_loading",
+    ]

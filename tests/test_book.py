@@ -105,7 +105,16 @@ def test_nothing_that_is_generated_belongs_to_git():
     listed = subprocess.run(
         ["git", "ls-files", "docs"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
-    assert [name for name in listed if not name.endswith((".py", ".css", ".js"))] == []
+    assert [name for name in listed if not name.endswith((".md", ".py", ".css", ".js"))] == []
+    assert [name for name in listed if name.startswith("docs/_build")] == []
+
+
+def test_every_page_of_docs_is_in_the_book_and_in_its_contents():
+    listed = maker.contents(LESSONS)
+    for path in (ROOT / "docs").glob("*.md"):
+        assert PAGES[path.name].startswith("# ")
+        assert re.search(rf"^{path.stem}$", listed, re.M), path.name
+        assert f"](/{path.name})" in PAGES["index.md"], path.name
 
 
 @pytest.mark.parametrize(
@@ -150,6 +159,7 @@ def test_links_count_from_the_root_of_the_book():
     for link, moved in {
         "../01_tensors.ipynb#x": "/notebooks/01_tensors.ipynb#x",
         "../../README.md": "/index.md",
+        "../../docs/security.md": "/security.md",
         "../solutions": "/notebooks/solutions/index.md",
         "https://pytorch.org": "https://pytorch.org",
         "#solution-01-1": "#solution-01-1",

@@ -188,8 +188,10 @@ class RealBert(nn.Module):
                 say = f"no {' or '.join(names)} in {folder}"
                 cure = "LADDER_BERT names a folder with a saved BERT and its tokenizer"
                 raise FileNotFoundError(f"{say}; {cure}")
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.bert = AutoModel.from_pretrained(folder, local_files_only=True)
+        # trust_remote_code: a folder may hold programs, which are never run
+        how = {"local_files_only": True}
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, **how)
+        self.bert = AutoModel.from_pretrained(folder, trust_remote_code=False, **how)
         self.width = self.bert.config.hidden_size
         if self.tokenizer.pad_token_id != 0:
             say = f"padding is piece {self.tokenizer.pad_token_id} in {folder}, not 0"

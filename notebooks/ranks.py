@@ -24,7 +24,8 @@ import psutil
 LOG = "torchrun.log"  # what torchrun and dying workers write
 IDLE, LONGEST = 60, 240  # seconds
 LAST_LINES = 6  # of the log, in an error
-LOOPBACK = {"linux": "lo", "darwin": "lo0"}  # so that no other machine sees the ports
+# So that no other machine sees gloo's ports; torchrun's own it can: docs/security.md.
+LOOPBACK = {"linux": "lo", "darwin": "lo0"}
 START = "fork" if sys.platform == "linux" else "spawn"
 OWN = Path(__file__).resolve().parent
 PROGRAMS = OWN / "scaling_out"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from nbformat import NotebookNode
 
@@ -63,6 +64,16 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
+    """Give the addresses and ports that processes listen at."""
+    return {
+        tuple(connection.laddr)
+        for process in processes
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
 
 
 @contextlib.contextmanager

@@ -115,6 +115,15 @@ def test_nothing_that_is_generated_belongs_to_git():
         ["git", "ls-files", "docs"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.split()
     assert [name for name in listed if not name.endswith(KEPT)] == []
+    assert [name for name in listed if name.startswith("docs/_build")] == []
+
+
+def test_every_page_of_docs_is_in_the_book_and_in_its_contents():
+    listed = maker.contents(LESSONS)
+    for path in (ROOT / "docs").glob("*.md"):
+        assert PAGES[path.name].startswith("# ")
+        assert re.search(rf"^{path.stem}$", listed, re.M), path.name
+        assert f"](/{path.name})" in PAGES["index.md"], path.name
 
 
 @pytest.mark.parametrize(
@@ -159,6 +168,7 @@ def test_links_count_from_the_root_of_the_book():
     for link, moved in {
         "../01_tensors.ipynb#x": "/notebooks/01_tensors.ipynb#x",
         "../../README.md": "/index.md",
+        "../../docs/security.md": "/security.md",
         "../solutions": "/notebooks/solutions/index.md",
         "https://pytorch.org": "https://pytorch.org",
         "#solution-01-1": "#solution-01-1",

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import http.server
 import io
+import os
 import pickle
 import socket
 import subprocess
@@ -232,6 +233,28 @@ def test_a_damaged_or_missing_unpacked_file_is_unpacked_again(archive, tmp_path,
     archive.fetched.clear()
     check_images(load_images("cifar10"), archive)
     assert archive.fetched == []
+
+
+class Malicious:
+    """Unpickling this makes a folder."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("archive", ["cifar10"], indirect=True)
+@pytest.mark.parametrize("file", ["data_batch_1", "batches.meta"])
+def test_a_forged_file_of_cifar_is_replaced_before_it_could_run(archive, tmp_path, file):
+    load_images("cifar10")
+    path, mark = tmp_path / datasets.CIFAR10.base_folder / file, tmp_path / "executed"
+    path.write_bytes(pickle.dumps(Malicious(mark)))
+    check_images(load_images("cifar10"), archive)
+    assert not mark.exists()
+    pickle.loads(pickle.dumps(Malicious(mark)))
+    assert mark.exists()  # it would have run
 
 
 @pytest.mark.parametrize("fault", ["missing", "cut", "changed"])

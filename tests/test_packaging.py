@@ -11,12 +11,13 @@ import urllib.error
 import urllib.request
 from importlib.metadata import version
 
+import psutil
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 from helpers.paths import NOTEBOOKS, ROOT
-from tests.support import make_lab, needs_make, run_python
+from tests.support import listening, make_lab, needs_make, run_python
 from tools.notebooks import code_cells, every_notebook, read
 from tools.proof import PARTS
 
@@ -245,6 +246,12 @@ def test_lab_opens_a_browser_only_where_there_is_a_screen(workshop):
 @needs_make
 def test_lab_serves_the_notebooks_on_loopback_behind_a_token(tmp_path):
     with make_lab(ROOT, tmp_path) as (address, token):
+        port = int(address.rpartition(":")[2])
+        assert {
+            ip
+            for ip, taken in listening(psutil.Process().children(recursive=True))
+            if taken == port
+        } == {"127.0.0.1"}
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(f"{address}/api/contents", timeout=20)
         listed = urllib.request.urlopen(f"{address}/api/contents?token={token}", timeout=20).read()

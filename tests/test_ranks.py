@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from helpers.paths import NOTEBOOKS
+from tests.support import listening
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals of POSIX")
 
@@ -59,24 +60,18 @@ def wait_for(condition, seconds: float = 60) -> bool:
     return condition()
 
 
-def listening(processes: list[psutil.Process]) -> set[int]:
-    return {
-        connection.laddr.port
-        for process in processes
-        for connection in process.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-    }
-
-
 @pytest.mark.parametrize("ends", [signal.SIGINT, signal.SIGKILL], ids=lambda ends: ends.name)
 def test_an_ended_notebook_leaves_no_process_and_no_port(tmp_path, ends):
     caller = start(tmp_path, WAITING)
     there = [tmp_path / "there_0", tmp_path / "there_1"]
     assert wait_for(lambda: all(path.exists() for path in there))
     family = psutil.Process(caller.pid).children(recursive=True)
-    ports = listening(family)
+    addresses = listening(family)
+    ports = {port for _, port in addresses}
     assert len(family) >= 4  # the server, torchrun and two workers
-    assert ports
+    gloo = {address for address in addresses if address[0] == "127.0.0.1"}
+    assert len(gloo) >= 2
+    assert gloo != addresses, "torchrun keeps to loopback now: say so in docs/security.md"
     caller.send_signal(ends)
     caller.communicate(timeout=60)
     assert wait_for(lambda: not any(process.is_running() for process in family))

@@ -11,6 +11,8 @@ from tools.proof import PARTS
 from tools.versions import BEGIN, END, HEAD, add_row
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "data/README.md", "runs/README.md"]
+PAGES += [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "docs").glob("*.md"))]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
 
@@ -24,7 +26,7 @@ def test_a_lesson_stands_in_the_map_with_its_own_times(lesson):
     assert row.endswith(f"| {seconds} s | {minutes} min |")
 
 
-@pytest.mark.parametrize("name", ["README.md", "data/README.md", "runs/README.md"])
+@pytest.mark.parametrize("name", PAGES)
 def test_links_lead_somewhere(name):
     path = ROOT / name
     assert list(broken_links(path.read_text(encoding="utf-8"), path.parent)) == []

@@ -215,6 +215,15 @@ ROWS = [
 ]
 
 
+def test_too_many_processes_and_too_much_memory_are_noticed(monkeypatch):
+    own = os.getpid()
+    assert report._excess(own) == ""
+    monkeypatch.setattr(report, "MEMORY_MIB", 4)
+    assert report._excess(own) == "over 8 MiB of memory"
+    monkeypatch.setattr(report, "PROCESSES", 0)
+    assert report._excess(own) == "over 0 processes"
+
+
 def test_a_text_of_others_cannot_steer_a_terminal():
     assert clean("a\x1b[2Jb\r\nc\u202ed\x00") == "a [2Jb c d"
     assert len(clean("x" * 1000)) == 300

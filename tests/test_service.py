@@ -10,13 +10,14 @@ from contextlib import closing, contextmanager
 
 import numpy as np
 import onnx
+import psutil
 import pytest
 from onnx import TensorProto, helper
 
 from helpers.paths import NOTEBOOKS
 from notebooks.digit_clients import post, send_load, to_json
 from notebooks.digit_service import LONGEST, to_array
-from tests.support import run_python
+from tests.support import listening, run_python
 from tools.notebooks import read
 
 LESSON = NOTEBOOKS / "23_exporting_models.ipynb"
@@ -73,6 +74,11 @@ def port(parcel):
 @pytest.fixture
 def pictures():
     return np.random.default_rng(1).integers(0, 17, (50, 8, 8), dtype=np.uint8)
+
+
+def test_only_this_computer_can_reach_the_service(parcel):
+    with running(parcel) as (port, process):
+        assert listening([psutil.Process(process.pid)]) == {("127.0.0.1", port)}
 
 
 def answers(port, pictures):

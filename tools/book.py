@@ -31,6 +31,8 @@ INSTRUCTORS = NOTEBOOKS / "INSTRUCTORS.md"
 # Pages that stand in the repository, and where the book has them.
 PAGES = {ROOT / "README.md": "index.md", INSTRUCTORS: "notebooks/INSTRUCTORS.md"}
 PAGES |= {ROOT / "data" / "README.md": "data/README.md"}
+PAGES |= {path: path.name for path in sorted(DOCS.glob("*.md"))}
+LOOKED_UP = ("own_data",)  # of those in docs/, what stands beside the glossary
 
 
 def label(lesson: Lesson, heading: str) -> str:
@@ -102,8 +104,11 @@ def contents(lessons: list[Lesson]) -> str:
     for name, first, last in re.findall(r"^\| ([^|:]+): [^|]*\| (\d\d) to (\d\d) \|", page, re.M):
         chosen = [lesson for lesson in lessons if first <= lesson.number <= last]
         parts[name] = [f"notebooks/{lesson.path.stem}" for lesson in chosen]
+    own = [path.stem for path in PAGES if path.parent == DOCS]
     parts["To look up"] = ["glossary", "names", "cheat_sheet", "errors"]
+    parts["To look up"] += [name for name in own if name in LOOKED_UP]
     parts["More"] = ["notebooks/solutions/index", "notebooks/INSTRUCTORS", "data/README"]
+    parts["More"] += [name for name in own if name not in LOOKED_UP]
     head = "```{toctree}\n:hidden:\n:titlesonly:\n:caption:"
     lines = ["\n".join([f"{head} {name}\n", *pages, "```\n"]) for name, pages in parts.items()]
     return "\n".join(lines)

@@ -65,6 +65,7 @@ PARTS = {
     "pretraining": _tests(
         "the shipped weights are what they say", "pretraining", "pretraining_bert"
     ),
+    "own_data": _tests("the page for a learner's own data, on three seeds", "own_data"),
     "book": _tests("the book, from its files, in a browser", "book", options=NEIGHBOURS),
     "offline": Part(
         "the tests of `make test` with no network and an empty home",

@@ -91,6 +91,26 @@ check.label_scores(label_scores)
 """
 
 
+# What the walls do not keep from a notebook: your files, and what listens at a file.
+REACH_OUT = """
+import socket
+from pathlib import Path
+def label_scores(scores, labels):
+    found = [Path("PLACE/yours.txt").read_text()]
+    Path("PLACE/hers.ipynb").write_text("spoilt")
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect("PLACE/socket")
+        found.append("connected")
+    try:
+        Path("large").write_bytes(bytes(65 * 2**20))
+    except OSError as error:
+        found.append(error.strerror)
+    raise ValueError(str(found))
+
+check.label_scores(label_scores)
+"""
+
+
 def exercise(source, **keys):
     return cell(source.format(**keys) if keys else source, "exercise")
 
@@ -196,6 +216,13 @@ CLASS = {
             "squared_distances": ("right", ""),
         },
     ),
+    "eve/reaches.ipynb": (
+        [cell(SETUP), exercise(REACH_OUT)],
+        {
+            "label_scores": ("wrong", "['a letter of yours', 'connected', 'File too large']"),
+            **{name: ("error", "no cell calls") for name in ("scale_columns", *OTHERS[1:])},
+        },
+    ),
     "dan/noisy.ipynb": (
         [
             cell(SETUP + CHATTER),
@@ -231,7 +258,22 @@ def listener():
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory, listener):
+def outside(tmp_path_factory):
+    """Make a folder of yours, with a letter, a learner's notebook and a service at a file."""
+    folder = tmp_path_factory.mktemp("yours")
+    (folder / "yours.txt").write_text("a letter of yours")
+    (folder / "hers.ipynb").write_text("honest work")
+    if not hasattr(socket, "AF_UNIX"):
+        yield folder
+        return
+    with socket.socket(socket.AF_UNIX) as service:
+        service.bind(str(folder / "socket"))
+        service.listen()
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory, listener, outside):
     """Judge the class once: the rows by notebook, and where the processes worked."""
     folder, place = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("temporary")
     mine = " ".join(["SECRET_TOKEN", *sorted(set(os.environ) - HANDED_IN)])
@@ -240,6 +282,7 @@ def graded(tmp_path_factory, listener):
         notebook = book(*cells)
         for each in notebook.cells:
             each.source = each.source.replace("PORT", str(listener)).replace("NAMES", mine)
+            each.source = each.source.replace("PLACE", str(outside))
         nbformat.write(notebook, folder / name)
     (folder / "broken.ipynb").write_text('{"cells": [', encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
@@ -291,6 +334,11 @@ def test_submitted_code_has_no_network_where_linux_lets_us(graded):
         pytest.skip("unshare is not allowed here")
     message = next(r.message for r in graded[0]["dan/noisy.ipynb"] if r.exercise == "label_scores")
     assert "['no network'" in message
+
+
+@needs_fork
+def test_submitted_code_can_change_your_files_as_the_security_page_says(graded, outside):
+    assert graded and (outside / "hers.ipynb").read_text() == "spoilt"
 
 
 @needs_fork

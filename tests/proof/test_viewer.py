@@ -23,7 +23,7 @@ from nbformat import NotebookNode
 from PIL import Image
 
 from helpers.paths import NOTEBOOKS, ROOT
-from tests.support import book, cell, free_port, needs_make
+from tests.support import book, cell, free_port, listening, needs_make
 from tools.notebooks import execute, read
 
 LESSON = NOTEBOOKS / "13_tensorboard.ipynb"
@@ -205,6 +205,9 @@ def test_board_shows_the_runs_and_ctrl_c_ends_it(logs):
     command = ["make", "board", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
     with Viewer(logs.home, ROOT / "runs", [*command, f"PORT={port}"]) as viewer:
         assert viewer.port == port
+        started = psutil.Process(viewer.process.pid)
+        places = listening([started, *started.children(recursive=True)])
+        assert {address for address, _ in places} == {"127.0.0.1"}
         end = time.monotonic() + 60
         while "tensorboard/lesson_001/digits/lr_0.1" not in (runs := viewer.ask("runs")):
             assert time.monotonic() < end, runs

@@ -75,10 +75,11 @@ def builds_on(lesson: Lesson) -> list[str]:
 
 def table(lessons: list[Lesson], link: Callable[[Lesson], str]) -> str:
     """Write the table: a row a lesson, in which `link` gives the markdown that leads there."""
-    lines = ["| can you answer all three? | if not, begin with | it builds on |", "|---|---|---|"]
+    lines = ["| can you answer all three? | if not, begin with |", "|---|---|"]
     for lesson in lessons:
         asked = "<br>".join(f"• {question}".replace("|", r"\|") for question in chosen(lesson))
-        lines.append(f"| {asked} | {link(lesson)} | {', '.join(builds_on(lesson)) or '–'} |")
+        base = ", ".join(builds_on(lesson)) or "no other"
+        lines.append(f"| {asked} | {link(lesson)}, which builds on {base} |")
     return "\n".join([*lines, ""])
 
 

@@ -101,7 +101,7 @@ def where_to_begin(lessons: list[Lesson]) -> str:
 
     def link(lesson: Lesson) -> str:
         answers = f"[answers](#{label(lesson, 'Check yourself')})"
-        return f"[{lesson.title}](/notebooks/{lesson.path.name}), {answers}"
+        return f"[{lesson.title}](/notebooks/{lesson.path.name}) ({answers})"
 
     text = begin.section((ROOT / "README.md").read_text(encoding="utf-8"))
     return f"# {begin.HEADING}\n{begin.put(text, begin.table(lessons, link))}"

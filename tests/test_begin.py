@@ -25,9 +25,9 @@ SUBJECT = {"00": {"cell"}}
 
 def only_inside(question, lesson, defined):
     """Name what a question says that only makes sense inside its lesson."""
-    words = {found[0] for found in re.finditer(POINTING, question, re.I)} - SUBJECT.get(lesson, set())
+    words = {found[0] for found in re.finditer(POINTING, question, re.I)}
     named = set(re.findall(r"`(\w+)(?=[`(])", question))
-    return words | (named & defined) - CLEAR
+    return words - SUBJECT.get(lesson, set()) | (named & defined) - CLEAR
 
 
 @pytest.fixture(scope="module")

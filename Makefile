@@ -80,7 +80,7 @@ lint: $(READY) ## lint and format the Python files
 doctor: $(READY) ## say whether this machine can run the lessons, and what to do if not
 	@$(RUN) helpers.doctor
 
-progress: $(READY) ## say which exercises are done, and which comes next
+progress: $(READY) ## say which exercises are done, which are next and to review, and the time left
 	@$(RUN) helpers.progress
 
 report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CSV=class.csv

@@ -69,6 +69,12 @@ def test_every_lesson_stands_once_in_the_contents():
     assert listed == [each.path.stem for each in LESSONS]
 
 
+def test_the_questions_where_to_begin_have_a_page_before_the_lessons_and_stand_there_alone():
+    assert PAGES["where_to_begin.md"].count("\n| • ") == len(LESSONS)
+    assert "(/where_to_begin.md)" in PAGES["index.md"] and "| • " not in PAGES["index.md"]
+    assert "where_to_begin\n" in maker.contents(LESSONS).partition("notebooks/")[0]
+
+
 def test_a_section_that_is_linked_to_is_there_once():
     text = "\n".join(PAGES.values())
     places = re.findall(r"\(((?:lesson|solution)-[\w-]+)\)=", text)

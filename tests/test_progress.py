@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import IPython
@@ -17,7 +18,7 @@ from helpers import progress
 from helpers.checks import tensors as check
 from helpers.checks.attempt import WrongAnswer
 from helpers.paths import ROOT, progress_dir
-from tests.support import book, cell, needs_make, run_python
+from tests.support import book, cell, needs_make, prose, run_python
 from tools.lesson import load_lessons, stub_names
 from tools.notebooks import code_cells, execute
 
@@ -69,6 +70,30 @@ def test_a_later_kernel_still_knows_and_the_first_time_stays(place, kernel, caps
     check.squared_distances(squared_distances)
     assert record.read_text(encoding="utf-8").startswith("2001")
     assert progress.done() == {record.name: "2001-01-01 00:00:00+00:00"}
+
+
+def test_done_again_on_a_later_day_it_keeps_both_times(place, kernel):
+    check.squared_distances(squared_distances)
+    (record,) = place.iterdir()
+    record.write_text("2001-01-01 00:00:00+00:00", encoding="utf-8")
+    for _ in range(3):
+        check.squared_distances(squared_distances)
+    assert re.fullmatch(rf"2001-01-01 00:00:00\+00:00\n{TIME}", record.read_text(encoding="utf-8"))
+
+
+def test_done_again_on_the_same_day_it_stays_as_it_is(place, kernel):
+    check.squared_distances(squared_distances)
+    (record,) = place.iterdir()
+    first = record.read_text(encoding="utf-8")
+    check.squared_distances(squared_distances)
+    assert record.read_text(encoding="utf-8") == first
+
+
+def test_a_record_that_another_kernel_is_about_to_write_is_left_to_it(place, kernel):
+    place.mkdir(parents=True)
+    (place / "tensors.squared_distances").touch()
+    check.squared_distances(squared_distances)
+    assert (place / "tensors.squared_distances").read_bytes() == b""
 
 
 def test_a_stub_and_a_wrong_answer_are_not_noted(place, kernel, capsys):
@@ -203,7 +228,175 @@ def test_when_all_is_done_nothing_is_next(place, kernel, capsys):
         for name in names:
             progress.record(f"helpers.checks.{stem[3:]}", name)
     progress.main()
-    assert "next" not in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert not re.search("next|review|left", said)
+
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+
+def keep(place, **texts):
+    """Keep records of lesson 01, of which each may hold any text."""
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (place / f"tensors.{name}").write_text(text, encoding="utf-8")
+
+
+def test_three_exercises_done_longest_ago_are_to_be_reviewed(place):
+    keep(place, scale_columns="2026-11-09 12:00:00+00:00", label_scores="2026-10-30 12:00:00+00:00")
+    keep(place, crop_channels_first="2026-11-09 11:00:00+00:00")
+    (place / "setup.double").write_text("2026-11-01 13:00:00+00:00")
+    (place / "tensors.no_such_exercise").write_text("2026-01-01 13:00:00+00:00")
+    assert progress.review(NOW) == [
+        (30, "label_scores", "01_tensors"),
+        (27, "double", "00_setup"),
+        (20, "scale_columns", "01_tensors"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("2026-11-22 12:00:00+00:00", 7),
+        ("2026-11-22 12:00:01+00:00", None),  # not yet a week
+        ("2026-11-22 13:00:00+01:00", 7),
+        ("2026-11-22 12:00:00", 7),
+        ("2026-11-20", 9),
+        ("2026-11-20 12:00:00+00:00\n2026-11-21 12:00:00+00:00", 8),
+        ("2026-11-20 12:00:00+00:00\n2026-11-28 12:00:00+00:00", None),  # done again
+        ("2026-11-20 12:00:00+00:00\n2026-11-", 9),  # a torn line
+        ("2026-11-20 12:00:00+00:00\n2099-01-01 12:00:00+00:00", 9),
+        ("2099-01-01 12:00:00+00:00", None),
+        ("2026-11-29 12:00:01+00:00", None),
+        ("1970-01-01 00:00:00+00:00", None),  # a clock without a battery
+        ("0001-01-01 00:00:00+14:00", None),
+        ("9999-12-31 23:59:59-14:00", None),
+        ("", None),
+        ("\n\n", None),
+        ("yesterday", None),
+        ("2026-13-45 99:00", None),
+    ],
+)
+def test_only_a_time_to_be_believed_a_week_ago_or_more_calls_for_a_review(place, text, days):
+    keep(place, scale_columns=text)
+    expected = [] if days is None else [(days, "scale_columns", "01_tensors")]
+    assert progress.review(NOW) == expected
+
+
+def test_the_command_says_what_to_review(place, capsys):
+    keep(place, scale_columns=str(datetime.now(UTC) - timedelta(days=20, hours=1)))
+    progress.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert "review: scale_columns in notebooks/01_tensors.ipynb, done 20 days ago" in lines
+
+
+def test_the_minutes_of_each_lesson_and_exercise_are_the_ones_that_it_states():
+    stated = {}
+    for lesson in load_lessons():
+        said = "\n".join(cell.source for cell in lesson.prose)
+        (whole,) = re.findall(r"^\*Runs in .* allow (\d+) minutes", lesson.cells[0].source, re.M)
+        each = re.findall(r"^[●○]{3} · about (\d+) minutes$", said, re.M)
+        names = stub_names(lesson)
+        stated[lesson.path.stem] = int(whole), dict(zip(names, map(int, each), strict=True))
+    assert progress.minutes() == stated
+
+
+@pytest.fixture
+def two_lessons(tmp_path, monkeypatch):
+    """Put two lessons in place of all, of 60 and of 100 minutes."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for stem, whole in {"00_setup": 60, "01_tensors": 100}.items():
+        cells = [prose(f"# {stem}\n\n*Runs in about 5 seconds · allow {whole} minutes.*")]
+        for number, name in enumerate(progress.exercises()[stem], start=1):
+            cells.append(prose(f"### Exercise {number} · X\n\n●○○ · about {number} minutes\n"))
+            cells.append(prose("This takes about 50 minutes"))
+            cells.append(cell(f"def {name}(): ...\n\n\ncheck.{name}({name})"))
+        nbformat.write(book(*cells), folder / f"{stem}.ipynb")
+    progress.exercises.cache_clear()
+    progress.minutes.cache_clear()
+    monkeypatch.setattr(progress, "NOTEBOOKS", folder)
+    yield folder
+    progress.exercises.cache_clear()
+    progress.minutes.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("done", "left"),
+    [
+        ("", "about 2 hours 40 minutes left"),
+        ("setup.order_steps", "about 1 hour 48 minutes left"),
+        ("setup.double setup.order_steps tensors.label_scores", "about 14 minutes left"),
+        ("tensors.scale_columns tensors.label_scores", "about 6 minutes left, without lessons 00"),
+    ],
+)
+def test_left_are_lessons_not_begun_and_exercises_of_those_begun(
+    two_lessons, place, capsys, done, left
+):
+    place.mkdir(parents=True)
+    for name in done.split():
+        (place / name).touch()
+    progress.main()
+    assert capsys.readouterr().out.splitlines()[-1] == left
+
+
+def test_what_was_passed_over_comes_next_after_the_rest(two_lessons, place, capsys):
+    keep(place, label_scores="")
+    progress.main()
+    assert "next: scale_columns in notebooks/01_tensors.ipynb" in capsys.readouterr().out
+    keep(place, scale_columns="", crop_channels_first="", squared_distances="")
+    progress.main()
+    said = capsys.readouterr().out
+    assert "next: double in notebooks/00_setup.ipynb" in said and "left" not in said
+
+
+def spoil(path, kind):
+    """Spoil a notebook."""
+    text = path.read_text(encoding="utf-8")
+    if kind == "empty":
+        text = ""
+    elif kind == "no minutes":
+        text = text.replace("allow 100 minutes", "")
+    elif kind == "an exercise without minutes":
+        text = text.replace("about 1 minutes", "")
+    elif kind == "no exercise":
+        text = text.replace("check.label_scores(label_scores)", "")
+    if kind == "a folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        path.write_text(text, encoding="utf-16" if kind == "another encoding" else "utf-8")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    "empty,no minutes,an exercise without minutes,no exercise,a folder,another encoding".split(","),
+)
+def test_a_lesson_that_does_not_state_its_minutes_is_named(two_lessons, place, capsys, kind):
+    spoil(two_lessons / "01_tensors.ipynb", kind)
+    progress.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "about 1 hour left, without lessons 01"
+    assert "0 of 4 exercises done in tensors" in lines
+
+
+def test_a_lesson_whose_json_is_broken_or_letters_are_latin_still_counts(
+    two_lessons, place, capsys
+):
+    path = two_lessons / "01_tensors.ipynb"
+    path.write_bytes(path.read_text(encoding="utf-8").replace("●○○", "é").encode("latin-1")[:-2])
+    progress.main()
+    assert capsys.readouterr().out.splitlines()[-1] == "about 2 hours 40 minutes left"
+
+
+def test_a_console_without_the_letters_of_a_record_still_shows_all(place):
+    place.mkdir(parents=True)
+    (place / "täst ✓").write_text("2026-01-01 10:00:00+00:00", encoding="utf-8")
+    variables = {"LADDER_PROGRESS": str(place), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    result = run_python("-m", "helpers.progress", **variables)
+    assert result.returncode == 0, result.stderr
+    assert r"last: t\xe4st \u2713, 2026-01-01" in result.stdout
+    assert "minutes left" in result.stdout
 
 
 def run_notebook(place, *cells, folder=ROOT / "notebooks"):

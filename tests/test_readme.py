@@ -6,6 +6,7 @@ import pytest
 
 from helpers.paths import ROOT
 from tests.support import broken_links
+from tools import begin
 from tools.lesson import load_lessons
 from tools.proof import PARTS
 from tools.versions import BEGIN, END, HEAD, add_row
@@ -38,7 +39,8 @@ def test_every_part_of_the_proof_stands_in_its_table():
 
 def test_make_targets_named_in_the_readme_exist():
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
-    assert set(re.findall(r"\bmake ([a-z]+)\b", README)) - {"alone"} <= set(targets)
+    text = begin.put(README, "")  # a lesson's question may "make the optimizer"
+    assert set(re.findall(r"\bmake ([a-z]+)\b", text)) - {"alone"} <= set(targets)
 
 
 def test_every_variable_that_helpers_and_lessons_read_stands_in_a_readme():

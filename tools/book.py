@@ -20,6 +20,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from helpers.paths import NOTEBOOKS, ROOT
+from tools import begin
 from tools.lesson import Lesson, load_lessons, local_links
 from tools.lookup import Entry, errors, last_part, names, paragraphs, sentences, terms
 from tools.notebooks import read, tags
@@ -97,10 +98,21 @@ def classic_errors(lessons: list[Lesson]) -> str:
     return "\n".join(lines)
 
 
+def where_to_begin(lessons: list[Lesson]) -> str:
+    """Write the README's section as a page, its table open, with links to the answers."""
+
+    def link(lesson: Lesson) -> str:
+        answers = f"[answers](#{label(lesson, 'Check yourself')})"
+        return f"[{lesson.title}](/notebooks/{lesson.path.name}) ({answers})"
+
+    text = begin.section((ROOT / "README.md").read_text(encoding="utf-8"))
+    return f"# {begin.HEADING}\n{begin.put(text, begin.table(lessons, link))}"
+
+
 def contents(lessons: list[Lesson]) -> str:
     """Write the table of contents, by the courses of the instructors' page."""
     page = INSTRUCTORS.read_text(encoding="utf-8")
-    parts = {}
+    parts = {"Begin": ["where_to_begin"]}
     for name, first, last in re.findall(r"^\| ([^|:]+): [^|]*\| (\d\d) to (\d\d) \|", page, re.M):
         chosen = [lesson for lesson in lessons if first <= lesson.number <= last]
         parts[name] = [f"notebooks/{lesson.path.stem}" for lesson in chosen]
@@ -180,7 +192,9 @@ def prepare_solutions(path: Path) -> NotebookNode:
 def sources(lessons: list[Lesson]) -> dict[str, str]:
     """Write every page of the book: its text by its place."""
     pages = {PAGES[path]: rooted(path.read_text("utf-8"), path.parent) for path in PAGES}
+    pages["index.md"] = begin.put(pages["index.md"], "[The questions](/where_to_begin.md)\n")
     pages["index.md"] += f"\n{contents(lessons)}"
+    pages["where_to_begin.md"] = where_to_begin(lessons)
     pages |= {"glossary.md": glossary(lessons), "names.md": index_of_names(lessons)}
     pages |= {"cheat_sheet.md": cheat_sheet(lessons), "errors.md": classic_errors(lessons)}
     listed = [lesson.path.stem for lesson in lessons]

@@ -4,7 +4,10 @@ SHELL := /bin/sh
 
 # Override on the command line:  make lab PYTHON=python3.12   make lab PORT=9000
 PYTHON ?= python3
-PORT ?= 8888
+# Without it, JupyterLab takes 8888 and TensorBoard 6006, or the next free one.
+PORT ?=
+# uv, where it is on PATH, installs the same versions as pip, but faster. To do without: make UV=
+UV ?= $(shell command -v uv 2>/dev/null)
 # An index of CPU-only (or other) torch builds; README.md, "Without a GPU on Linux".
 TORCH_INDEX ?=
 
@@ -13,6 +16,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BOOK := $(VENV)/.book
 RUN := "$(BIN)/python" -m
+# .venv is named because uv would rather install into an environment that is activated.
+INSTALL = $(if $(UV),"$(UV)" pip install --python $(VENV),$(RUN) pip install) --quiet -c constraints.txt
 
 .PHONY: help setup lab board test proof book notebooks lint doctor progress report update clean
 
@@ -30,28 +35,31 @@ $(READY): pyproject.toml constraints.txt
 	    echo "No Python 3.11 or newer found. Install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; \
 	    exit 1; \
 	fi; \
-	"$$python" -m venv $(VENV) || { \
-	    echo "Python could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv" >&2; \
-	    rm -rf $(VENV); exit 1; \
-	}
+	had=; no=; if [ -e "$(BIN)/python" ]; then had=yes; fi; \
+	if [ -n "$(UV)" ]; then \
+	    "$(UV)" venv --quiet --seed --allow-existing --python "$$(command -v "$$python")" $(VENV) || \
+	        no="uv could not make a virtual environment. To take pip instead: make $(MAKECMDGOALS) UV="; \
+	else \
+	    "$$python" -m venv $(VENV) || \
+	        no="Python could not make a virtual environment. On Debian and Ubuntu: sudo apt install python3-venv"; \
+	fi; \
+	if [ -n "$$no" ]; then echo "$$no" >&2; [ -n "$$had" ] || rm -rf $(VENV); exit 1; fi
 	@if [ -n "$(TORCH_INDEX)" ]; then \
-	    $(RUN) pip install --quiet -c constraints.txt --index-url "$(TORCH_INDEX)" torch torchvision; \
+	    $(INSTALL) --index-url "$(TORCH_INDEX)" torch torchvision; \
 	fi
 	@echo "Installing into $(VENV): about 6 GB, a few minutes the first time."
-	$(RUN) pip install --quiet -c constraints.txt -e .
+	$(INSTALL) -e .
 	@touch $(READY)
 
 lab: $(READY) ## open JupyterLab on notebooks/ (without a screen: print its address)
 	@flags=; \
 	if [ "$$(uname)" != Darwin ] && [ -z "$$DISPLAY$$WAYLAND_DISPLAY" ]; then flags=--no-browser; fi; \
 	if [ "$$(id -u)" = 0 ]; then flags="$$flags --allow-root"; fi; \
-	exec $(RUN) jupyterlab --ip=127.0.0.1 --port=$(PORT) --ServerApp.root_dir=notebooks $$flags
+	exec $(RUN) jupyterlab --ip=127.0.0.1 --ServerApp.root_dir=notebooks $(if $(PORT),--port=$(PORT)) $$flags
 
-# Without PORT, TensorBoard takes 6006 or the next free one.
 board: $(READY) ## show runs/ in TensorBoard, at the address it prints
 	@folder=$$($(RUN) helpers.paths runs) || exit 1; \
-	exec $(RUN) tensorboard.main --logdir="$$folder" --host=127.0.0.1 \
-	    $(if $(filter file,$(origin PORT)),,--port=$(PORT))
+	exec $(RUN) tensorboard.main --logdir="$$folder" --host=127.0.0.1 $(if $(PORT),--port=$(PORT))
 
 test: $(READY) ## run every notebook strictly, and test everything else
 	$(RUN) ruff check .
@@ -64,7 +72,7 @@ proof: $(READY) ## show the rest: all lessons in a browser, under faults, elsewh
 	$(RUN) tools.proof $(PARTS) $(if $(FROM),--from $(FROM)) $(if $(ONLY),--$(ONLY))
 
 $(BOOK): $(READY)
-	$(RUN) pip install --quiet -c constraints.txt -e ".[book]"
+	$(INSTALL) -e ".[book]"
 	@touch $(BOOK)
 
 book: $(BOOK) ## build the lessons as a site that needs no network: docs/_build/html

@@ -12,6 +12,8 @@ import contextlib
 import importlib
 import os
 import re
+import shutil
+import subprocess
 import sys
 import tempfile
 import textwrap
@@ -25,8 +27,8 @@ OK, WARN, FAIL = "ok", "warn", "FAIL"
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "pytest-xdist": "xdist"}
 # for tests: no lesson needs them
 TOOLS = ("nbclient", "nbval", "pytest", "pytest-xdist", "playwright", "hypothesis", "ruff")
-TOOLS += ("torchmetrics", "faster-coco-eval")
-UNLOADED = ("torchmetrics", "faster-coco-eval")  # to load them takes seconds, so we only look
+TOOLS += ("torchmetrics", "faster-coco-eval", "check-jsonschema")
+UNLOADED = TOOLS[-3:]  # to load them takes seconds, so we only look
 WHOLE_WORDS = {"break_on_hyphens": False, "break_long_words": False}  # paths can be copied
 # in the folder of the data, from the first day on
 SHIPPED = ("wine.csv", "latin.pt", "place_names.csv.gz", "python_docs.json.xz", "bert.pt")
@@ -73,7 +75,7 @@ def report(findings: list[Finding]) -> str:
 
 def main() -> int:
     """Print the report; return 1 if a lesson would fail, else 0."""
-    findings = examine()
+    findings = [*examine(), _installer()]  # no lesson needs the last, so lesson 00 is without it
     encoding = sys.stdout.encoding or "ascii"  # a path may hold letters that a console lacks
     print(report(findings).encode(encoding, "backslashreplace").decode(encoding))
     return int(any(finding.level == FAIL for finding in findings))
@@ -197,6 +199,23 @@ def _data(finding: Finding) -> Finding:
         fetch = " ".join(["git checkout --", *(f"data/{name}" for name in gone)])
         do = f"In a terminal, in {ROOT}, run: {fetch}, or get the lessons anew."
     return Finding(finding.name, FAIL, f"{folder} lacks {missing}", do)
+
+
+def _installer() -> Finding:
+    """Say what `make` installs with: uv, by the Makefile's own rule, else pip."""
+    uv = os.environ.get("UV", shutil.which("uv"))
+    try:
+        if not uv:
+            return Finding("installer", OK, f"pip {metadata.version('pip')}, as there is no uv")
+        done = subprocess.run([uv, "--version"], capture_output=True, timeout=60, check=True)
+    except metadata.PackageNotFoundError:
+        do = f"In a terminal, run: {PYTHON} -m ensurepip."
+        return Finding("installer", WARN, "neither uv nor pip is there", do)
+    except (OSError, subprocess.SubprocessError) as error:
+        do = "Install uv anew, or let pip install: make setup UV=."
+        return Finding("installer", WARN, f"{uv} does not run: {error}", do)
+    words = done.stdout.decode(errors="replace").split()  # uv 0.9.0 (where it was built)
+    return Finding("installer", OK, " ".join(words[:2]))
 
 
 def _folder(name: str, folder: Path) -> Finding:

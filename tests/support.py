@@ -77,11 +77,14 @@ def listening(processes: list[psutil.Process]) -> set[tuple[str, int]]:
 
 
 @contextlib.contextmanager
-def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str, str]]:
-    """Start the JupyterLab of `make lab`, on a machine without a screen; end it afterwards.
+def running_lab(
+    command: list[str], root: Path, private: Path, **variables: str
+) -> Iterator[tuple[str, str]]:
+    """Start JupyterLab by a command, without opening a browser; end it afterwards.
 
     Args:
-        root: The repository, or a copy with its Makefile.
+        command: What starts it, such as ["make", "lab"].
+        root: Where to run it: the repository, or a copy.
         private: A folder for Jupyter's settings, data and log, instead of the user's.
         variables: More of the environment.
 
@@ -89,14 +92,15 @@ def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str,
         Its address, such as "http://127.0.0.1:8888", and its token.
     """
     folders = {f"JUPYTER_{kind}_DIR": str(private / kind) for kind in ("CONFIG", "DATA", "RUNTIME")}
-    environment = {**os.environ, **folders, **variables, "DISPLAY": "", "WAYLAND_DISPLAY": ""}
-    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
+    (private / "CONFIG").mkdir(exist_ok=True)
+    settings = private / "CONFIG" / "jupyter_server_config.json"
+    settings.write_text('{"ServerApp": {"open_browser": false}}', encoding="utf-8")
     log = private / "log"
     with log.open("w") as output:
         server = subprocess.Popen(
-            [*command, f"PORT={free_port()}"],
+            command,
             cwd=root,
-            env=environment,
+            env={**os.environ, **folders, **variables},
             stdout=output,
             stderr=output,
             start_new_session=True,
@@ -109,11 +113,34 @@ def make_lab(root: Path, private: Path, **variables: str) -> Iterator[tuple[str,
         assert printed, log.read_text()
         yield printed[1], printed[2]
     finally:
+        _end(server)
+
+
+def _end(server: subprocess.Popen) -> None:
+    """End a server with what it started."""
+    if os.name == "nt":  # which has no signal that asks a process to end
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(server.pid).children(recursive=True):
+                process.kill()
+        server.kill()
+        server.wait()
+        return
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
         os.killpg(server.pid, signal.SIGTERM)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        os.killpg(server.pid, signal.SIGKILL)
+
+
+def make_lab(root: Path, private: Path, **variables: str):
+    """Start the JupyterLab of `make lab` with this Python, on a machine without a screen.
+
+    The arguments are those of `running_lab`; the root needs the Makefile.
+    """
+    command = ["make", "lab", "-o", ".venv/.ready", f"BIN={Path(sys.executable).parent}"]
+    command += [f"PORT={free_port()}"]
+    return running_lab(command, root, private, **variables, DISPLAY="", WAYLAND_DISPLAY="")
 
 
 def broken_links(text: str, folder: Path) -> Iterator[str]:
@@ -123,7 +150,10 @@ def broken_links(text: str, folder: Path) -> Iterator[str]:
             yield f"the link to {path} leads nowhere"
 
 
-needs_make = pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
+needs_make = pytest.mark.skipif(
+    os.name == "nt" or not shutil.which("make"), reason="make is not installed, or is not for sh"
+)
+TOOLS = "make sh bash sed expand uname id touch rm mkdir cp echo cat find xargs git diff cut"
 FAKE = """#!/bin/sh
 echo "$0 $*" >> "$LOG"
 case "$*" in
@@ -135,7 +165,7 @@ esac
 
 
 class Workshop:
-    """A copy of the Makefile with a fake Python."""
+    """A copy of the Makefile with a fake Python, and nothing on PATH but what the recipes use."""
 
     def __init__(self, folder: Path):
         self.folder = folder / "with space ü"
@@ -144,7 +174,7 @@ class Workshop:
         self.tools.mkdir()
         for name in ("Makefile", "pyproject.toml", "constraints.txt"):
             shutil.copy(ROOT / name, self.folder)
-        for tool in "make sh sed expand uname id touch rm mkdir cp echo cat".split():
+        for tool in TOOLS.split():
             (self.tools / tool).symlink_to(shutil.which(tool))
         self.python("python3")
 
@@ -156,11 +186,21 @@ class Workshop:
 
     def make(self, *arguments: str, **variables: str):
         """Run make: its result, and what Python was asked."""
+        return self.run("make", *arguments, **variables)
+
+    def stand_in(self, name: str, source: str) -> None:
+        """Put a shell script there in place of a program; what it is asked is noted, too."""
+        (self.tools / name).unlink(missing_ok=True)
+        (self.tools / name).write_text(f'#!/bin/sh\necho "$0 $*" >> "$LOG"\n{source}\n')
+        (self.tools / name).chmod(0o755)
+
+    def run(self, *command: str, **variables: str):
+        """Run a command: its result, and what the stand-ins were asked."""
         log = self.folder / "log"
         log.write_text("")
         environment = {"PATH": str(self.tools), "LOG": str(log), "HOME": "/", **variables}
         result = subprocess.run(
-            ["make", *arguments],
+            command,
             cwd=self.folder,
             env=environment,
             capture_output=True,

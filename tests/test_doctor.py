@@ -6,11 +6,13 @@ Faults that can be made inside this process are; the others get a Python of thei
 import ast
 import errno
 import io
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -259,6 +261,52 @@ def test_every_dependency_is_looked_at(diagnose):
     _, text, _ = diagnose()
     for name in ("numpy", "matplotlib", "scikit-learn", "tensorboard", "jupyterlab", "networkx"):
         assert name in text
+
+
+# What installs them: a line of the command only, as lesson 00 stores what it shows
+
+
+@pytest.fixture
+def path(tmp_path_factory, monkeypatch):
+    """Give a folder, which is all that is searched for programs."""
+    folder = tmp_path_factory.mktemp("programs")
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv("UV", raising=False)
+    return folder
+
+
+def put_uv(folder: Path, source: str) -> None:
+    (folder / "uv").write_text(f"#!/bin/sh\n{source}\n", encoding="utf-8")
+    (folder / "uv").chmod(0o755)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for uv is a shell script")
+@pytest.mark.parametrize("opted_out", [False, True])
+def test_uv_is_named_where_make_takes_it(diagnose, path, monkeypatch, opted_out):
+    put_uv(path, 'echo "uv 9.8.7 (abc 2026-01-01)"')
+    if opted_out:
+        monkeypatch.setenv("UV", "")  # as `make doctor UV=` sets it
+    status, text, findings = diagnose()
+    pip = f"pip {version('pip')}, as there is no uv"
+    assert f"[ ok ] installer    {pip if opted_out else 'uv 9.8.7'}\n" in text
+    assert status == 0 and "installer" not in findings
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for uv is a shell script")
+def test_a_uv_that_does_not_run_is_named_and_stops_no_lesson(diagnose, path):
+    put_uv(path, "exit 3")
+    status, text, _ = diagnose()
+    assert status == 0 and "[warn] installer" in text and "make setup UV=." in text
+
+
+def test_neither_uv_nor_pip_is_said(path, monkeypatch):
+    def missing(name):
+        raise doctor.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", missing)
+    found = doctor._installer()
+    assert (found.level, found.found) == (WARN, "neither uv nor pip is there")
+    assert found.do.endswith("-m ensurepip.")
 
 
 # Accelerator, memory, folders

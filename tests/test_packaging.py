@@ -17,6 +17,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from helpers.paths import NOTEBOOKS, ROOT
+from tests.ask_lab import ask
 from tests.support import listening, make_lab, needs_make, run_python
 from tools.notebooks import code_cells, every_notebook, read
 from tools.proof import PARTS
@@ -35,6 +36,7 @@ MODULES = [
 ]
 # What we import under another name than the one it is installed by.
 INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
+INSTALLED_AS |= {"check_jsonschema": "check-jsonschema"}
 # What comes with a package of ours and is part of what that package is for.
 # Modules of the lessons: those that lessons 14, 15 and 23 write, and those that lie beside them.
 OWN = {"nets", "models", "digits", "training", "checking", "reader", "notebooks", "scaling_out"}
@@ -254,6 +256,7 @@ def test_lab_serves_the_notebooks_on_loopback_behind_a_token(tmp_path):
         } == {"127.0.0.1"}
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(f"{address}/api/contents", timeout=20)
+        ask(address, token)  # as the workflows do
         listed = urllib.request.urlopen(f"{address}/api/contents?token={token}", timeout=20).read()
         for path in every_notebook():
             if path.parent.name == "notebooks":

@@ -49,6 +49,7 @@ SH, POWERSHELL = by_target("sh"), by_target("powershell")
 def for_windows(line: str) -> str:
     """Write a line of sh for PowerShell."""
     line = line.replace(".venv/bin/python", r".venv\Scripts\python")
+    line = re.sub(r'(?<= )-[^\s"]*\.\S+', r'"\g<0>"', line)  # else it may be cut at its point
     return re.sub(r"^python3 ", "py -3 ", line)
 
 

@@ -1,5 +1,6 @@
 """What the book says, it has from the lessons, and all of it; how it looks: `make proof`."""
 
+import ast
 import re
 import subprocess
 
@@ -47,14 +48,36 @@ def test_every_name_of_every_recap_leads_to_the_section_that_uses_it_first():
 
 
 def test_every_error_made_on_purpose_has_its_message_and_its_cure():
-    cells = [cell for each in LESSONS for cell in each.code if "raises-exception" in tags(cell)]
-    assert [entry.code for entry in ERRORS] == [cell.source for cell in cells]
-    for entry, cell in zip(ERRORS, cells, strict=True):
-        assert entry.name.startswith(f"{cell.outputs[-1].ename}: "), entry.name
+    cells = [cell for each in LESSONS for cell in each.code]
+    raised = [cell for cell in cells if "raises-exception" in tags(cell)]
+    assert {cell.source for cell in raised} <= {entry.code for entry in ERRORS}
+    names = {cell.source: cell.outputs[-1].ename for cell in raised}
+    for entry in ERRORS:
+        assert entry.name.startswith(f"{names[entry.code]}: " if entry.code in names else ""), (
+            entry.name
+        )
         assert len(entry.text.split()) >= 10, entry.name
     names = [entry.name for entry in ERRORS]
     assert "ValueError: too many dimensions 'str'" in names
     assert "KeyError: Key demo/squares was not found in Reservoir" in names
+
+
+def test_errors_that_a_lesson_catches_and_prints_are_there_too():
+    page = PAGES["errors.md"]
+    for message in (
+        "Target 3 is out of bounds.",
+        "returned nan values",
+        "x is 20, expected a share",
+    ):
+        assert page.count(message) >= 1, message
+    caught = "try:\n    f()\nexcept E as error:\n    {}"
+    for line, wanted in {
+        "print('-', error)": True,
+        "print(f'{error}')": True,
+        "print('gone')": False,
+        "raise X(error)": False,
+    }.items():
+        assert lookup.prints_errors(ast.parse(caught.format(line))) == wanted
 
 
 def test_the_cheat_sheet_has_every_point_of_every_recap():

@@ -249,11 +249,8 @@ def test_lab_opens_a_browser_only_where_there_is_a_screen(workshop):
 def test_lab_serves_the_notebooks_on_loopback_behind_a_token(tmp_path):
     with make_lab(ROOT, tmp_path) as (address, token):
         port = int(address.rpartition(":")[2])
-        assert {
-            ip
-            for ip, taken in listening(psutil.Process().children(recursive=True))
-            if taken == port
-        } == {"127.0.0.1"}
+        places = listening(psutil.Process().children(recursive=True))
+        assert {place for place, taken in places if taken == port} == {"127.0.0.1"}
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(f"{address}/api/contents", timeout=20)
         ask(address, token)  # as the workflows do

@@ -1,5 +1,6 @@
 """What the lessons introduce, to be looked up: terms, names and errors, in their own words."""
 
+import ast
 import re
 from itertools import takewhile
 from typing import NamedTuple
@@ -109,16 +110,35 @@ def last_part(name: str) -> str:
 
 
 def errors(lessons: list[Lesson]) -> list[Entry]:
-    """Give every error that a lesson makes on purpose: message, what the prose says, the cell."""
+    """Give every error that a lesson makes on purpose: message, what the prose says, the cell.
+
+    Where a cell catches errors and prints them, the message is all that it prints.
+    """
     found = []
     for lesson in lessons:
-        for index, cell in enumerate(lesson.cells):
+        for index, (cell, tree) in enumerate(zip(lesson.cells, lesson.trees, strict=True)):
+            printed = prints_errors(tree)
             for output in cell.get("outputs", []):
                 if output.output_type == "error" and "raises-exception" in tags(cell):
                     said = f"{output.ename}: {_tidy(output.evalue)}"
-                    text = _cure(lesson, index)
-                    found.append(Entry(said, text, lesson, lesson.places[index], cell.source))
+                elif output.output_type == "stream" and printed:
+                    said = _tidy(output.text)
+                else:
+                    continue
+                text = _cure(lesson, index)
+                found.append(Entry(said, text, lesson, lesson.places[index], cell.source))
     return found
+
+
+def prints_errors(tree: ast.Module | None) -> bool:
+    """Tell whether code catches an error and does nothing but print it."""
+    return any(
+        isinstance(node, ast.ExceptHandler)
+        and len(node.body) == 1
+        and ast.unparse(node.body[0]).startswith("print(")
+        and any(isinstance(n, ast.Name) and n.id == node.name for n in ast.walk(node.body[0]))
+        for node in (ast.walk(tree) if tree else ())
+    )
 
 
 def _tidy(message: str) -> str:

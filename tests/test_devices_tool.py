@@ -129,7 +129,8 @@ def test_a_figure_must_be_there_and_may_look_different():
 
 HANGS = """
 import pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+sleeps = [sys.executable, "-c", "import time; time.sleep(600)"]
+child = subprocess.Popen(sleeps, start_new_session=True)  # who ends the kernel's group misses it
 pathlib.Path({file!r}).write_text(str(child.pid))
 time.sleep(600)
 """

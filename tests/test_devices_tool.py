@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 
 import nbformat
 import psutil
@@ -13,7 +14,7 @@ from helpers.paths import ROOT
 from tests.support import book, cell, run_python
 from tools import devices
 from tools.notebooks import CELL_TIMEOUT
-from tools.on_device import Kernels, differs, run_lesson
+from tools.on_device import Kernels, Outcome, differs, run_lesson
 
 
 def stored(source, *outputs, tags=()):
@@ -128,7 +129,8 @@ def test_a_figure_must_be_there_and_may_look_different():
 
 HANGS = """
 import pathlib, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+sleeps = [sys.executable, "-c", "import time; time.sleep(600)"]
+child = subprocess.Popen(sleeps, start_new_session=True)  # who ends the kernel's group misses it
 pathlib.Path({file!r}).write_text(str(child.pid))
 time.sleep(600)
 """
@@ -289,6 +291,27 @@ def test_the_copy_of_the_lessons_asks_for_an_older_torch_and_no_tools(tmp_path):
     assert '"torch>=2.11"' in text and '"torchvision>=0.26"' in text
     assert '"numpy>=' in text and "jupyterlab>=" not in text and "nbval>=" not in text
     assert (root / "data" / "wine.csv").is_file() and (root / "runs").is_dir()
+
+
+def test_lessons_that_compare_times_wait_for_the_others(tmp_path, monkeypatch):
+    notebooks, running, beside = tmp_path / "lessons" / "notebooks", set(), {}
+    notebooks.mkdir(parents=True)
+    meet = threading.Barrier(2)
+
+    def run(path, *_):
+        running.add(path.name)
+        if path.name in ("01", "02"):
+            meet.wait(CELL_TIMEOUT)  # so these two run at once
+        beside[path.name] = set(running)
+        running.discard(path.name)
+        return Outcome(path.name, 1, [], [], 0.0, None)
+
+    monkeypatch.setattr("tools.on_device.run_lesson", run)
+    paths = [notebooks / name for name in ("17", "01", "06", "02")]
+    outcomes, _ = devices.survey(paths, notebooks.parent, "cpu", 2, 60)
+    assert [outcome.name for outcome in outcomes] == ["01", "02", "06", "17"]
+    assert beside["17"] == {"17"} and beside["06"] == {"06"}
+    assert list(beside)[2:] == ["17", "06"]
 
 
 def test_the_longest_lessons_come_first_and_solutions_last():

@@ -7,7 +7,8 @@ r"""Run the lessons on this machine's accelerator, and say which cells fail or d
 Nothing in the repository is written: the lessons run in a temporary copy, several at once. The exit
 status is 0 if every cell did what its asserts and tags say; 1 if one failed, or, with --strict, if
 one differs; 2 if nothing could be run. `tools.on_device` says what counts as failed and differing.
-Some lessons compare times (06, 17, 18, 23). If one of these fails beside others, run it alone.
+Three lessons assert that one way is faster than another. They run alone, after the others; a
+machine that is busy with something else may fail them all the same.
 
 It needs the packages of the lessons, nbclient and ipykernel, which come with JupyterLab, and torch
 2.11 or newer. The lessons need not be installed: start it in the repository's folder, with any
@@ -50,6 +51,7 @@ NOT_NEEDED = {*TOOLS, "jupyterlab"}
 NEEDED = {"nbclient", "ipykernel"}
 KERNEL_GIB, CARD_GIB = 2, 1.5  # what a lesson may take of the memory here, and of the card's
 MOST = 8  # lessons at once: more wait for the card
+ALONE = {"06", "17", "18"}  # these assert that one way is faster than another, so they run last
 PREPARE = ""  # code that runs in each kernel before the first cell
 HEAD = ("lesson", "cells", "differing", "failed", "seconds", "peak MiB")
 
@@ -177,7 +179,7 @@ def choose_workers(cores: int, memory: int, card: int | None) -> int:
 def survey(
     paths: list[Path], root: Path, device: str, workers: int, limit: float
 ) -> tuple[list["Outcome"], bool]:
-    """Run notebooks, several at once, and print a line as each ends.
+    """Run notebooks, several at once, those of `ALONE` afterwards; print a line as each ends.
 
     Args:
         paths: In the copy at `root`, in the order in which they start.
@@ -191,7 +193,7 @@ def survey(
     """
     from tools.on_device import Kernels, run_lesson
 
-    kernels, outcomes, interrupted = Kernels(), [], False
+    kernels, outcomes = Kernels(), []
     threads = max(1, (os.cpu_count() or 1) // workers)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LADDER_", "PYTEST_"))}
     temporary = root.parent / "tmp"
@@ -215,18 +217,21 @@ def survey(
         return outcome._replace(name=outcome.name + " (solutions)" * solution)
 
     print(row(*HEAD), flush=True)
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for future in as_completed([pool.submit(run, path) for path in paths]):
-                outcomes.append(future.result())
-                print(row(*columns(outcomes[-1])), flush=True)
-        except BaseException as error:
-            pool.shutdown(wait=False, cancel_futures=True)
-            kernels.stop()
-            if not isinstance(error, KeyboardInterrupt):
-                raise
-            interrupted = True
-    return sorted(outcomes, key=lambda outcome: outcome.name), interrupted
+    alone = [path for path in paths if path.name[:2] in ALONE]
+    together = [path for path in paths if path not in alone]
+    for some, count in ((together, workers), (alone, 1)):
+        with ThreadPoolExecutor(count) as pool:
+            try:
+                for future in as_completed([pool.submit(run, path) for path in some]):
+                    outcomes.append(future.result())
+                    print(row(*columns(outcomes[-1])), flush=True)
+            except BaseException as error:
+                pool.shutdown(wait=False, cancel_futures=True)
+                kernels.stop()
+                if not isinstance(error, KeyboardInterrupt):
+                    raise
+                return sorted(outcomes), True
+    return sorted(outcomes), False
 
 
 def columns(outcome: "Outcome") -> tuple:

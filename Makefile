@@ -91,7 +91,7 @@ doctor: $(READY) ## say whether this machine can run the lessons, and what to do
 progress: $(READY) ## say which exercises are done, which are next and to review, and the time left
 	@$(RUN) helpers.progress
 
-report: $(READY) ## check a folder of submitted notebooks: FOLDER=submissions CSV=class.csv
+report: $(if $(FOLDER),$(READY)) ## check a folder of submitted notebooks: FOLDER=submissions CSV=class.csv
 	@if [ -z "$(FOLDER)" ]; then \
 	    echo "Name the folder of the notebooks: make report FOLDER=submissions" >&2; exit 2; \
 	fi; \

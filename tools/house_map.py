@@ -58,7 +58,7 @@ def read_house(root: Path = ROOT) -> dict[str, set[str]]:
         for path in (root / folder).rglob("*.py"):
             sources[_name(path, root)] = [path.read_text(encoding="utf-8")]
     for path in (root / "notebooks").rglob("*.ipynb"):
-        if ".ipynb_checkpoints" not in path.parts:
+        if ".ipynb_checkpoints" not in path.parts and not path.name.startswith("my_"):
             # a blanked magic leaves the module that `%%writefile` writes: the lesson's code, too
             cells = [
                 re.sub(r"^\s*[%!].*", "", c.source, flags=re.M) for c in code_cells(read(path))

@@ -65,8 +65,8 @@ def lessons() -> list[Path]:
 
 
 def every_notebook() -> list[Path]:
-    """List every notebook, the solutions after the lessons."""
-    found = NOTEBOOKS.rglob("*.ipynb")
+    """List every notebook of ours, the solutions after the lessons; a learner's own begin my_."""
+    found = [path for path in NOTEBOOKS.rglob("*.ipynb") if not path.name.startswith("my_")]
     return sorted((p for p in found if ".ipynb_checkpoints" not in p.parts), key=_place)
 
 

@@ -15,7 +15,7 @@ from tools.lesson import load_lessons
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 KEPT = ["index", "notebooks/08_softmax_and_cross_entropy", "glossary", "names", "errors"]
-KEPT += ["cheat_sheet", "notebooks/solutions/08_softmax_and_cross_entropy"]
+KEPT += ["cheat_sheet", "where_to_begin", "notebooks/solutions/08_softmax_and_cross_entropy"]
 TOO_WIDE = "() => document.documentElement.scrollWidth > window.innerWidth"
 BAD_FIGURES = """() => [...document.querySelectorAll("article img")].filter(
     (image) => !image.alt.trim() || !image.naturalWidth).map((image) => image.src)"""

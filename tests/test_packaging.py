@@ -39,7 +39,7 @@ INSTALLED_AS = {"sklearn": "scikit-learn", "PIL": "pillow", "yaml": "pyyaml"}
 # Modules of the lessons: those that lessons 14, 15 and 23 write, and those that lie beside them.
 OWN = {"nets", "models", "digits", "training", "checking", "reader", "notebooks", "scaling_out"}
 OWN |= {path.stem for path in NOTEBOOKS.glob("*.py")}
-PART_OF = {"IPython", "nbformat", "jupyter_core", "yaml", "packaging", "docutils"}
+PART_OF = {"IPython", "nbformat", "jupyter_client", "jupyter_core", "yaml", "packaging", "docutils"}
 
 
 def test_conda_installs_the_same_ranges_and_versions():

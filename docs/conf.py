@@ -12,6 +12,7 @@ language = "en"
 extensions = ["myst_nb"]
 nb_execution_mode = "off"  # the stored outputs
 myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_heading_anchors = 2  # a page links to a section of another as on GitHub
 myst_update_mathjax = False
 suppress_warnings = ["misc.highlighting_failure"]  # a traceback that quotes text
 

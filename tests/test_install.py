@@ -139,13 +139,15 @@ def judge(call: str, monkeypatch) -> None:
         compile(asked[3:], call, "exec")
         return
     flag, module, *words = asked.split()
-    assert flag == "-m" and find_spec(module), f"there is no module for: {call}"
+    assert flag == "-m", call
     for word in words:
         if Path(word).suffix in {".txt", ".yml", ".ipynb", ".py", ".toml"}:
             assert (ROOT / word).is_file(), f"there is no {word}: {call}"
     if module in ("pip", "ruff"):
         assert understood(module, *words), call
-    elif module.startswith("tools.") and "argparse" in Path(find_spec(module).origin).read_text(
+        return
+    assert find_spec(module), f"there is no module for: {call}"
+    if module.startswith("tools.") and "argparse" in Path(find_spec(module).origin).read_text(
         encoding="utf-8"
     ):
         with monkeypatch.context() as patch, pytest.raises(Parsed):

@@ -16,6 +16,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BOOK := $(VENV)/.book
 RUN := "$(BIN)/python" -m
+# uv would take an index that its settings name before that of --index-url, but not before --index.
+FROM_INDEX = $(if $(UV),--index,--index-url)
 # .venv is named because uv would rather install into an environment that is activated.
 INSTALL = $(if $(UV),"$(UV)" pip install --python $(VENV),$(RUN) pip install) --quiet -c constraints.txt
 
@@ -45,7 +47,7 @@ $(READY): pyproject.toml constraints.txt
 	fi; \
 	if [ -n "$$no" ]; then echo "$$no" >&2; [ -n "$$had" ] || rm -rf $(VENV); exit 1; fi
 	@if [ -n "$(TORCH_INDEX)" ]; then \
-	    $(INSTALL) --index-url "$(TORCH_INDEX)" torch torchvision; \
+	    $(INSTALL) $(FROM_INDEX) "$(TORCH_INDEX)" torch torchvision; \
 	fi
 	@echo "Installing into $(VENV): about 6 GB, a few minutes the first time."
 	$(INSTALL) -e .

@@ -69,7 +69,7 @@ def asked(monkeypatch):
     """Let nothing be installed: note what is asked of Python instead; the rest is enough disk."""
     commands = []
     monkeypatch.setattr(update, "DISK", 0)
-    monkeypatch.setattr(update.subprocess, "call", lambda command: commands.append(command))
+    monkeypatch.setattr(update.subprocess, "call", lambda line, env=None: commands.append(line))
     return commands
 
 
@@ -121,8 +121,11 @@ def test_a_full_disk_is_said_before_anything_is_done(asked, monkeypatch, places,
 def test_whatever_ends_the_install_leaves_no_half_environment(
     fails, status, says, monkeypatch, places, capsys
 ):
-    def call(command):
+    def call(command, env=None):
         Path(command[-1] if "venv" in command else command[0]).mkdir(parents=True)
+        if "pip" in command:
+            assert len({env["TMPDIR"], env["TEMP"], env["TMP"]}) == 1
+            Path(env["TMPDIR"], "pip-unpack").mkdir()
         if fails is None and "pip" in command:
             raise KeyboardInterrupt
         return int(fails in command)

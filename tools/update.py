@@ -83,7 +83,9 @@ def install(folder: Path, index: str | None = None, pre: bool = False) -> str:
     """
     require_space(folder)
     place = folder / "environment"
-    if subprocess.call([sys.executable, "-m", "venv", str(place)]):
+    # what pip unpacks lies there too, and goes with the folder when pip is ended
+    there = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+    if subprocess.call([sys.executable, "-m", "venv", str(place)], env=there):
         raise Trouble("Python made no virtual environment. On Debian: apt install python3-venv")
     python = str(place / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
     pip = [python, "-m", "pip", "install", "--quiet", *["--pre"] * pre]
@@ -91,7 +93,7 @@ def install(folder: Path, index: str | None = None, pre: bool = False) -> str:
     torch = [line for line in wanted if re.match(r"torch(vision)?\b", line)]
     steps = [[*pip, "--index-url", index, *torch]] if index else []
     for command in [*steps, [*pip, *wanted]]:
-        if subprocess.call(command):
+        if subprocess.call(command, env=there):
             raise Trouble(
                 "pip could not install the packages; its own words stand above. Without a network "
                 "nothing newer can be tried: connect, or name an environment by --python."

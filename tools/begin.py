@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from helpers.paths import ROOT
 from tools.lesson import Lesson, load_lessons
+from tools.notebooks import replace_file, split_at
 
 README = ROOT / "README.md"
 HEADING = "Where to begin"
@@ -95,11 +96,8 @@ def put(text: str, between: str) -> str:
     Raises:
         ValueError: The text has no such markers.
     """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"expected {BEGIN.strip()!r} and {END.strip()!r} around the questions")
-    return f"{before}{begin}{between}{end}{after}"
+    before, _, after = split_at(text, BEGIN, END)
+    return before + between + after
 
 
 def section(text: str) -> str:
@@ -109,10 +107,7 @@ def section(text: str) -> str:
 
 def main() -> None:
     """Write the README's table."""
-    text = put(README.read_text(encoding="utf-8"), fold(load_lessons()))
-    new = README.with_name(".README.md.new")
-    new.write_text(text, encoding="utf-8", newline="\n")
-    new.replace(README)
+    replace_file(README, put(README.read_text(encoding="utf-8"), fold(load_lessons())))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from helpers.paths import ROOT
-from tools.notebooks import code_cells, read, replace_file
+from tools.notebooks import code_cells, read, replace_file, split_at
 
 PICTURE, PAGE = ROOT / "docs" / "house_map.svg", ROOT / "docs" / "maintaining.md"
 BEGIN, END = "<!-- written by tools/house_map.py -->\n", "<!-- end of the list -->\n"
@@ -228,8 +228,8 @@ def main() -> None:
     """Write the picture and the list."""
     house = read_house()
     replace_file(PICTURE, draw(house))
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    replace_file(PAGE, before + BEGIN + listing() + END + rest.partition(END)[2])
+    before, _, after = split_at(PAGE.read_text(encoding="utf-8"), BEGIN, END)
+    replace_file(PAGE, before + listing() + after)
 
 
 if __name__ == "__main__":

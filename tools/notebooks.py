@@ -106,6 +106,22 @@ def replace_file(path: Path, text: str) -> None:
         raise
 
 
+def split_at(text: str, begin: str, end: str) -> tuple[str, str, str]:
+    """Part a text at two markers.
+
+    Returns:
+        What stands up to the first, between them, and from the second on.
+
+    Raises:
+        ValueError: The text has no such markers.
+    """
+    before, found, rest = text.partition(begin)
+    between, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"expected {begin.strip()!r} and then {end.strip()!r} in the text")
+    return before + found, between, ended + after
+
+
 def serialise(notebook: NotebookNode) -> str:
     """Give the text of a notebook's file."""
     return nbformat.writes(notebook) + "\n"

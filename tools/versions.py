@@ -20,6 +20,7 @@ import torchvision
 
 from helpers.device import get_device
 from helpers.paths import ROOT
+from tools.notebooks import replace_file, split_at
 
 README = ROOT / "README.md"
 HEAD = "| Python | torch | torchvision | system | cells | passed | run |\n"
@@ -64,14 +65,11 @@ def add_row(text: str, row: list[str]) -> str:
     Raises:
         ValueError: The text has no such table.
     """
-    before, begin, rest = text.partition(BEGIN)
-    table, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"expected {BEGIN.strip()!r} and {END.strip()!r} around the table")
+    before, table, after = split_at(text, BEGIN, END)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()[2:]]
     rows = sorted([old for old in rows if old[:4] != row[:4]] + [row])
     lines = [f"| {' | '.join(cells)} |\n" for cells in rows]
-    return before + begin + HEAD + "|---" * 7 + "|\n" + "".join(lines) + end + after
+    return before + HEAD + "|---" * 7 + "|\n" + "".join(lines) + after
 
 
 def main() -> None:
@@ -83,7 +81,7 @@ def main() -> None:
     versions = [platform.python_version(), torch.__version__, torchvision.__version__]
     row = [*(version.partition("+")[0] for version in versions), f"{platform.system()}, {name}"]
     row += [str(cells), "all" if passed == cells else str(passed), time.strftime("%Y-%m-%d")]
-    README.write_text(add_row(README.read_text(encoding="utf-8"), row), encoding="utf-8")
+    replace_file(README, add_row(README.read_text(encoding="utf-8"), row))
     print(" | ".join(row))
     sys.exit(passed != cells)
 

@@ -54,8 +54,8 @@ def calls_that_run(source: str) -> set[str]:
 
 def our_sources() -> dict[str, str]:
     """Give the code of helpers, tools, docs, the notebooks' cells and the files beside them."""
-    paths = [path for name in ("helpers", "tools", "docs") for path in (ROOT / name).rglob("*.py")]
-    paths += NOTEBOOKS.rglob("*.py")
+    paths = [path for name in ("helpers", "tools") for path in (ROOT / name).rglob("*.py")]
+    paths += [*(ROOT / "docs").glob("*.py"), *NOTEBOOKS.rglob("*.py")]  # not what is built there
     found = {path.relative_to(ROOT).as_posix(): path.read_text("utf-8") for path in paths}
     for path in every_notebook():
         cells = [re.sub(r"^%.*$", "", cell.source, flags=re.M) for cell in code_cells(read(path))]

@@ -95,6 +95,16 @@ def test_the_commands_without_make_do_what_make_does(tmp_path, head):
 
 
 @needs_make
+def test_the_smaller_install_without_make_is_make_s(tmp_path):
+    given, by_hand = (block for block in blocks("sh") if "<that address>" in block)
+    ways = [("make", "setup", "TORCH_INDEX=file:///x")]
+    ways.append(("sh", "-euc", by_hand.replace("<that address>", "file:///x")))
+    made, typed = (outcome(tmp_path / way[0], "make setup", *way) for way in ways)
+    assert given.startswith(" ".join(ways[0][:2])) and made == typed
+    assert "--index-url file:///x torch torchvision" in made[0]
+
+
+@needs_make
 def test_clean_removes_what_it_says(tmp_path):
     kept = outcome(tmp_path / "made", "make clean", "make", "clean")[1]
     files = {name for name in kept if re.search(r"\.\w+$", name)}

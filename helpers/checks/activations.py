@@ -30,6 +30,7 @@ def collapse(attempt: Attempt) -> None:
             (turned, "the weight lies on its side; as in nn.Linear it is (out, in)"),
             ((weight, b2), "the first bias is missing; it passes through the second layer too"),
             ((weight, w2 @ b1), "the second bias is missing"),
+            ((weight, bias.unsqueeze(1)), "the bias is a column; as in nn.Linear it is (out,)"),
             (weight, "return two things: the weight and the bias"),
             ((bias, weight), "the weight comes first, then the bias"),
         ]

@@ -65,6 +65,7 @@ def _clean_case(clean: torch.Tensor, share: torch.Tensor, noise: torch.Tensor) -
         ((noisy.clamp(-1, 1) - rest * noise) / picture, "clamp the result, not the noisy one"),
         ((less / s).clamp(-1, 1), "divide by the *root* of the share"),
         ((less * picture).clamp(-1, 1), "divide by the factor; do not multiply"),
+        (((noisy - (1 - s) * noise) / s).clamp(-1, 1), "both factors of the jump are *roots*"),
         (((noisy + rest * noise) / picture).clamp(-1, 1), "subtract the noise; do not add it"),
         (((noisy - noise) / picture).clamp(-1, 1), "the noise has a factor in the jump"),
         (

@@ -124,6 +124,7 @@ def shift_picture(attempt: Attempt) -> None:
             (_shifted(image, right, down), "rows and columns are swapped"),
             (_shifted(image, -down, -right), "it moved the other way"),
             (_shifted(image, -down, right), "it moved up where it should move down"),
+            (_shifted(image, down, -right), "it moved left where it should move right"),
             (moved.float(), "keep the dtype of the picture; zeros_like does"),
             (moved[:, max(down, 0) :, max(right, 0) :], "the picture shrank; keep its size"),
             (image, "the picture did not move"),
@@ -195,6 +196,7 @@ def mix_pair(attempt: Attempt) -> None:
             ((mixed, hard), "the larger share took all; keep both shares"),
             ((mixed, kinds[0] + kinds[1]), "the target's shares must add up to 1"),
             ((mixed, target.flip(0)), "the target is turned round: place k is class k"),
+            ((mixed, target[: labels.max() + 1]), "the target has one place for each of `classes`"),
             ((mixed, lam * low + (1 - lam) * high), _SORTED),
             (mixed, "return the picture and the target"),
         ]

@@ -23,6 +23,11 @@ def collapse_without_the_second_bias(w1, b1, w2, b2):
     return w2 @ w1, w2 @ b1
 
 
+@wrong("collapse", says="the bias is a column")
+def collapse_with_a_column(w1, b1, w2, b2):
+    return w2 @ w1, w2 @ b1.unsqueeze(1) + b2.unsqueeze(1)
+
+
 @wrong("collapse", says="do not meet")
 def collapse_adding_the_biases(w1, b1, w2, b2):
     return w2 @ w1, b1 + b2

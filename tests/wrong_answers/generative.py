@@ -51,6 +51,12 @@ def clean_by_the_share(noisy, share, noise):
     return (less / factor**2).clamp(-1, 1)
 
 
+@wrong("clean_from_noise", says="both factors of the jump are *roots*")
+def clean_without_roots(noisy, share, noise):
+    share = share.unsqueeze(1)
+    return ((noisy - (1 - share) * noise) / share).clamp(-1, 1)
+
+
 @wrong("clean_from_noise", says="do not multiply")
 def clean_multiplied(noisy, share, noise):
     less, factor = _parts(noisy, share, noise)

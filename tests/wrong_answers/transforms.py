@@ -145,6 +145,11 @@ def shift_up(image, down, right):
     return _shift(image, -down, right)
 
 
+@wrong("shift_picture", says="moved left where")
+def shift_left(image, down, right):
+    return _shift(image, down, -right)
+
+
 @wrong("shift_picture", says="hold for offsets that are 0 or negative")
 def shift_for_positive_only(image, down, right):
     moved = torch.zeros_like(image)
@@ -225,6 +230,11 @@ def mix_overwriting(images, labels, lam, classes):
     target[labels[0]] = lam
     target[labels[1]] = 1 - lam
     return _blend(images, lam), target
+
+
+@wrong("mix_pair", says="one place for each of `classes`")
+def mix_without_the_number_of_classes(images, labels, lam, classes):
+    return _blend(images, lam), _blend(F.one_hot(labels).float(), lam)
 
 
 @wrong("mix_pair", says="is no class")

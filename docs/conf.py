@@ -53,11 +53,13 @@ def to_mathml(formula: str, block: bool) -> str:
 
 
 def add_page_files(app: Sphinx, pagename: str, *_: object) -> None:
-    """Give the two pages that need it their own style or script."""
+    """Give the three pages that need it their own style or script."""
     if pagename == "cheat_sheet":
         app.add_css_file("sheet.css")
     if pagename == "errors":
         app.add_js_file("errors.js")
+    if pagename == "search":
+        app.add_js_file("search.js", loading_method="defer")  # after Sphinx's own
 
 
 def setup(app: Sphinx) -> None:

@@ -142,15 +142,71 @@ def test_formulas_are_drawn(site, browser):
 )
 def test_the_search_finds_lesson_and_cure_by_a_message(site, browser, message, lesson):
     page = open_page(browser)
-    page.goto(f"{(site / 'search.html').as_uri()}?q={quote(message)}")
-    page.wait_for_selector("#search-results li a")
-    page.wait_for_timeout(1000)
-    found = page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
+    found = search(page, site, message)
     assert any(lesson in link for link in found), found
     assert any("errors.html" in link for link in found), found
+    assert not page.locator("#left-out").count()
     page.locator(f"#search-results li a[href*='{lesson}']").first.click()
     assert lesson in page.url
     assert page.said == []
+
+
+def search(page, site: Path, words: str) -> list[str]:
+    """Search the book for words; return the links that it finds."""
+    page.goto(f"{(site / 'search.html').as_uri()}?q={quote(words)}")
+    page.wait_for_function(
+        "() => /finished|did not match/.test(document.querySelector('#search-results').innerText)"
+    )
+    page.wait_for_timeout(300)  # the links follow one by one
+    return page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
+
+
+@needs_browser
+def test_the_search_finds_every_message_with_other_numbers_and_names(site, browser):
+    page = open_page(browser)
+    page.goto((site / "errors.html").as_uri())
+    errors = page.locator("article section > section").evaluate_all(
+        """all => all.map((one) => [one.querySelector("h2").firstChild.textContent,
+                                    [...one.querySelectorAll("a")].map((a) => a.href).join()])"""
+    )
+    assert len(errors) > 30
+    for message, links in errors:
+        own = re.sub(r"\d+", lambda number: str(int(number[0]) + 71), message)
+        own = re.sub(r"'\w+'", "'my_own_name'", own)
+        lessons = set(re.findall(r"notebooks/\d\w+", links))
+        found = " ".join(search(page, site, own))
+        assert "errors.html" in found and any(lesson in found for lesson in lessons), own
+    assert page.said == []
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("message", "lesson", "left_out"),
+    [
+        (
+            "mat1 and mat2 shapes cannot be multiplied (64x784 and 100x10)",
+            "11_cnn",
+            "64x784, 100x10",
+        ),
+        ("NameError: name 'total_loss' is not defined", "00_setup", "total_loss"),
+        ("ModuleNotFoundError: No module named 'sklearn'", "14_saving_and_loading", "sklearn"),
+    ],
+)
+def test_the_search_says_which_words_of_a_message_it_left_out(
+    site, browser, message, lesson, left_out
+):
+    page = open_page(browser)
+    found = search(page, site, message)
+    assert any(lesson in link for link in found), found
+    assert page.locator("#left-out").inner_text().endswith(f"Left out: {left_out}.")
+
+
+@needs_browser
+def test_the_search_leaves_words_that_a_page_has_as_they_are(site, browser):
+    page = open_page(browser)
+    assert any("maintaining.html" in link for link in search(page, site, "release checklist"))
+    assert not page.locator("#left-out").count()
+    assert search(page, site, "xyzzyq") == []
 
 
 @needs_browser

@@ -218,6 +218,17 @@ def test_a_pasted_message_with_other_numbers_leaves_its_error(site, browser):
     left = page.locator("article section > section:visible")
     assert 1 <= left.count() < every / 4
     assert "The size of tensor a" in left.first.inner_text()
+    page.fill("#filter", "KeyError: 'labels'")
+    assert left.count() and all("KeyError" in text for text in left.all_inner_texts())
+    assert not page.locator("#none").is_visible()
+    page.fill("#filter", "no lesson provokes such a thing")
+    assert left.count() == 0 and page.locator("#none").is_visible()
+    page.fill("#filter", "")
+    assert left.count() == every and not page.locator("#none").is_visible()
+    page.fill("#filter", "pin_memory & prefetch_factor")
+    page.locator("#none a").click()
+    page.wait_for_selector("#search-results li a[href*='17_speed_and_memory']")
+    assert page.locator("input[name=q]").last.input_value() == "pin_memory & prefetch_factor"
 
 
 @needs_browser

@@ -29,6 +29,23 @@ PATIENCE = 20  # seconds that a process may take to notice that its kernel is go
 # What a cell says of an interruption; one that loads data hears of its workers' end first.
 INTERRUPTED = re.compile("^KeyboardInterrupt|DataLoader worker .* exited unexpectedly")
 LAUNCH = Path(__file__).with_name("launch.py")
+# Prints whether the last error came out of an import: out of a module's body, or of Python's own
+# machinery. What such an import leaves half done is told by no message in particular.
+IMPORTING = """
+def _cut_short(error):
+    walk = __import__("traceback").walk_tb
+    while error:
+        for frame, _ in walk(error.__traceback__):
+            own = frame.f_globals.get("__name__") == "__main__"
+            name, file = frame.f_code.co_name, frame.f_code.co_filename
+            if name == "<module>" and not own or file.startswith("<frozen importlib"):
+                return True
+        error = error.__context__
+    return False
+
+print(_cut_short(getattr(__import__("sys"), "last_value", None)))
+del _cut_short
+"""
 
 
 class Broken(Exception):
@@ -60,6 +77,7 @@ class Kernel:
     def __init__(self, root: Path, settings: dict | None = None, **env: str | None):
         """Take note of what to start: settings are those of `launch.py`; None unsets a variable."""
         self.root, self.mark, self.settings = root, uuid.uuid4().hex, settings or {}
+        self.half_imported = False  # an interruption cut an import short
         (root.parent / "tmp").mkdir(exist_ok=True)
         inherited = {
             k: v for k, v in os.environ.items() if not k.startswith(("PYTEST_", "LADDER_"))
@@ -156,9 +174,11 @@ class Kernel:
         except Raised as error:
             if not INTERRUPTED.search(f"{error.name}: {error.text}"):
                 raise
+            self.half_imported |= self.do(IMPORTING) == "True\n"
             return True
         except Broken:
             self.do("1")  # it answers: the signal hit ipykernel, and who knows how far the cell ran
+            self.half_imported |= "import " in cell.source
             return True
         finally:
             timer.cancel()

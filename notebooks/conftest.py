@@ -4,10 +4,20 @@ import os
 import tempfile
 from collections.abc import Iterator
 
+import nbval.kernel
 import pytest
+from jupyter_client import KernelManager
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from tools.notebooks import RULES, over_budget, peak_memory, snap_outputs, stated, tags
+from tools.notebooks import (
+    RULES,
+    over_budget,
+    peak_memory,
+    snap_outputs,
+    stated,
+    tags,
+    talk_by_files,
+)
 
 # Several workers that each use every core slow each other down several times over; so do threads
 # that spin while they wait for a core that another process has.
@@ -32,6 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--nbval-lax compares no output; leave it out")
     if not config.option.nbval:
         raise pytest.UsageError("the notebooks are tested with --nbval; see pyproject.toml")
+
+
+def make_manager(**options: object) -> KernelManager:
+    """Make what starts a notebook's kernel; nbval tells it no other way how to talk to that."""
+    manager = KernelManager(**options)
+    talk_by_files(manager)
+    return manager
 
 
 def use_our_rules(file: IPyNbFile) -> None:
@@ -78,6 +95,7 @@ def collect(file: IPyNbFile) -> Iterator[pytest.Item]:
     yield Budget.from_parent(file, name="budget")
 
 
+nbval.kernel.KernelManager = make_manager
 IPyNbFile.collect = collect
 IPyNbFile.setup_sanitize_files = use_our_rules
 IPyNbCell.compare_outputs = compare_outputs

@@ -12,8 +12,7 @@ from tests.support import book, cell, run_python
 from tools.notebooks import execute, normalise
 
 HOG = "hog = b'x' * (1600 * 2**20)"
-
-
+SPOKEN = "from ipykernel.kernelapp import IPKernelApp\nprint(IPKernelApp.instance().transport)"
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
 
 
@@ -48,6 +47,7 @@ def canaries():
         "good_number": (says("print('loss', 0.53, 'after', 10, 'steps')"), None),
         "good_error": (raises, None),
         "good_plot": (plot, None),
+        "good_transport": (executed(cell(SPOKEN)), None),  # both by files, where there are such
         "wrong_text": (edited(words, 0, source="print('two wards')"), "outputs differ"),
         "wrong_result": (edited(words, 1, source="1 + 2"), "outputs differ"),
         "missing_output": (edited(words, 0, outputs=[]), "outputs differ"),

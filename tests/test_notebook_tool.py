@@ -5,14 +5,17 @@ import copy
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 
 import nbformat
 import numpy as np
 import pytest
 import torch
+from jupyter_client import KernelManager
 from PIL import Image
 
 from helpers.device import describe_device
@@ -32,6 +35,7 @@ from tools.notebooks import (
     serialise,
     small_png,
     snap,
+    talk_by_files,
 )
 
 PLOT = "import matplotlib.pyplot as plt\nplt.plot([1, {}])\nplt.show()"
@@ -355,3 +359,43 @@ def test_pngs_shrink_and_keep_their_look():
     with Image.open(io.BytesIO(base64.b64decode(small))) as image:
         after = np.asarray(image.convert("RGB")).astype(int)
     assert np.abs(after - picture[:, :, :3]).mean() < 3
+
+
+class Robbed(KernelManager):
+    """A manager whose ports somebody takes as soon as it has picked them."""
+
+    def write_connection_file(self, **more):
+        super().write_connection_file(**more)
+        for port in self.ports if self.transport == "tcp" else []:
+            taken = socket.create_server(("127.0.0.1", port))
+            self.thieves.enter_context(taken)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no sockets in files")
+@pytest.mark.parametrize("by_files", [False, True], ids=["ports", "files"])
+def test_a_kernel_starts_though_others_take_ports_that_were_free(tmp_path, by_files):
+    with ExitStack() as thieves:
+        manager = Robbed(kernel_name="python3")
+        manager.thieves = thieves
+        if by_files:
+            talk_by_files(manager, tmp_path)
+        manager.start_kernel(stderr=subprocess.DEVNULL)
+        client = manager.client()
+        client.start_channels()
+        try:
+            if by_files:
+                client.wait_for_ready(60)
+                assert len(list(tmp_path.iterdir())) == 5
+            else:  # what the files are for
+                with pytest.raises(RuntimeError, match="Kernel died before replying"):
+                    client.wait_for_ready(60)
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_a_file_s_name_would_be_too_long_a_kernel_keeps_its_ports(tmp_path):
+    manager = KernelManager()
+    talk_by_files(manager, tmp_path / ("x" * 100))
+    assert (manager.transport, manager.ip) == ("tcp", "127.0.0.1")

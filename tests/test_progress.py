@@ -12,7 +12,6 @@ import IPython
 import nbformat
 import pytest
 import torch
-from nbclient import NotebookClient
 
 from helpers import progress
 from helpers.checks import tensors as check
@@ -20,7 +19,7 @@ from helpers.checks.attempt import WrongAnswer
 from helpers.paths import ROOT, progress_dir
 from tests.support import book, cell, needs_make, prose, run_python
 from tools.lesson import load_lessons, stub_names
-from tools.notebooks import code_cells, execute
+from tools.notebooks import code_cells, execute, make_client
 
 TIME = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+00:00"
 NOTHING = ["to do  scale_columns", "to do  crop_channels_first", "to do  label_scores"]
@@ -402,7 +401,7 @@ def test_a_console_without_the_letters_of_a_record_still_shows_all(place):
 def run_notebook(place, *cells, folder=ROOT / "notebooks"):
     """Run cells in a real kernel that keeps its records in `place`; give what each printed."""
     notebook = book(*map(cell, cells))
-    client = NotebookClient(notebook, resources={"metadata": {"path": str(folder)}})
+    client = make_client(notebook, folder)
     client.execute(env={**os.environ, "LADDER_PROGRESS": str(place)})
     return ["".join(out.get("text", "") for out in each.outputs) for each in code_cells(notebook)]
 

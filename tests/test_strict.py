@@ -10,7 +10,8 @@ from tests.canaries import canaries, compare, release, verdicts
 from tests.support import run_python
 from tools.notebooks import every_notebook, over_budget, read
 
-FEW = "good_words good_number wrong_text number_too_far not_executed tagged_never_raised".split()
+FEW = """good_words good_number good_transport wrong_text number_too_far not_executed
+    tagged_never_raised""".split()
 
 
 def test_a_few_canaries_get_their_verdict(miniature):

@@ -19,11 +19,13 @@ import re
 import sys
 import tempfile
 import time
+import uuid
 from collections import defaultdict
 from pathlib import Path
 
 import nbformat
 import psutil
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -374,6 +376,21 @@ class Failed(Exception):
     """A notebook did not run to its end; the message names the cell."""
 
 
+def talk_by_files(manager: KernelManager, folder: Path | None = None) -> None:
+    """Let a kernel, not yet started, be spoken to by files, where the system has sockets in files.
+
+    By ports a kernel may die as it starts: Jupyter picks five that are free, and the kernel takes
+    them half a second later. Another kernel or service may have been faster.
+
+    Args:
+        manager: Starts the kernel.
+        folder: Where the files shall be; without one, in the folder for temporary files.
+    """
+    place = Path(folder or tempfile.gettempdir(), f"kernel-{uuid.uuid4().hex[:8]}")
+    if os.name == "posix" and len(os.fsencode(place)) < 100:  # a socket's name holds 104 bytes
+        manager.transport, manager.ip = "ipc", str(place)
+
+
 def make_client(
     notebook: NotebookNode, folder: Path, timeout: float = CELL_TIMEOUT, **options: bool
 ) -> NotebookClient:
@@ -385,7 +402,7 @@ def make_client(
         timeout: Seconds that a cell may take.
         options: More of nbclient's.
     """
-    return NotebookClient(
+    client = NotebookClient(
         notebook,
         timeout=timeout,
         kernel_name="python3",
@@ -394,6 +411,8 @@ def make_client(
         coalesce_streams=True,
         **options,
     )
+    talk_by_files(client.create_kernel_manager())
+    return client
 
 
 def execute(notebook: NotebookNode, folder: Path = NOTEBOOKS) -> dict[str, float]:

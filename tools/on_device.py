@@ -9,7 +9,6 @@ Names of devices count as equal. Not compared are figures, and cells tagged `nbv
 
 import contextlib
 import copy
-import os
 import re
 import sys
 import threading
@@ -81,12 +80,10 @@ class Kernels:
         Raises:
             DeadKernelError: `stop` was called.
         """
-        manager = client.create_kernel_manager()
+        manager = client.km
         # not what somebody may have installed as "python3"
         manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher"]
         manager.kernel_spec.argv += ["-f", "{connection_file}"]
-        if os.name == "posix":  # files instead of ports, which a lesson's service may take
-            manager.transport, manager.ip = "ipc", str(Path(env["TMPDIR"], f"ipc-{id(client):x}"))
         with client.setup_kernel(env=env):
             pid = manager.provisioner.pid
             self.pids.add(pid)

@@ -22,12 +22,13 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbval.plugin import coalesce_streams
 
-from tools.notebooks import CELL_TIMEOUT, equivalent, tags
+from tools.notebooks import CELL_TIMEOUT, equivalent, tags, talk_by_files
 
 MARK = "LADDER_PROOF_MARK"  # a variable that every process of a kernel inherits
 PATIENCE = 20  # seconds that a process may take to notice that its kernel is gone
 # What a cell says of an interruption; one that loads data hears of its workers' end first.
 INTERRUPTED = re.compile("^KeyboardInterrupt|DataLoader worker .* exited unexpectedly")
+IMPORTS = re.compile(r"^\s*(?:import|from) ", re.MULTILINE)
 LAUNCH = Path(__file__).with_name("launch.py")
 # Prints whether the last error came out of an import: out of a module's body, or of Python's own
 # machinery. What such an import leaves half done is told by no message in particular.
@@ -102,8 +103,7 @@ class Kernel:
             resources={"metadata": {"path": str(self.root / "notebooks")}},
         )
         km = self.client.create_kernel_manager()
-        # by files, not ports: of two kernels that start at once, one may take the other's port
-        km.transport, km.ip = "ipc", str(self.root.parent / f"ipc-{self.mark[:8]}")
+        talk_by_files(km, self.root.parent)
         prefix = ["unshare", "-rm"] if self.settings.keys() & {"read_only", "small"} else []
         prefix += [sys.executable, str(LAUNCH), json.dumps(self.settings)]
         spec = km.kernel_spec
@@ -178,7 +178,7 @@ class Kernel:
             return True
         except Broken:
             self.do("1")  # it answers: the signal hit ipykernel, and who knows how far the cell ran
-            self.half_imported |= "import " in cell.source
+            self.half_imported |= bool(IMPORTS.search(cell.source))
             return True
         finally:
             timer.cancel()

@@ -157,7 +157,6 @@ def search(page, site: Path, words: str) -> list[str]:
     page.wait_for_function(
         "() => /finished|did not match/.test(document.querySelector('#search-results').innerText)"
     )
-    page.wait_for_timeout(300)  # the links follow one by one
     return page.locator("#search-results li a").evaluate_all("all => all.map((a) => a.href)")
 
 

@@ -186,6 +186,49 @@ def test_what_counts_as_an_interruption(root, monkeypatch, error, hit):
             assert kernel.interrupt(cell("1"), 60) is hit
 
 
+BUSY = "while True: pass"
+
+
+@pytest.mark.parametrize(
+    ("source", "half"),
+    [
+        ("import slow", True),
+        ("def load():\n    import slow\n\nload()", True),
+        (BUSY, False),
+        ("import patient\npatient.wait()", False),
+        (f"try:\n    import absent\nexcept ImportError:\n    {BUSY}", False),
+    ],
+    ids=["import", "in a function", "loop", "in a library", "after a caught error"],
+)
+def test_an_import_that_an_interruption_cuts_short_is_told_from_other_code(root, source, half):
+    (root / "slow.py").write_text(BUSY)
+    (root / "patient.py").write_text(f"def wait():\n    {BUSY}")
+    with Kernel(root) as kernel:
+        assert kernel.interrupt(cell(source), 1)
+        assert kernel.half_imported is half
+
+
+@pytest.mark.parametrize(
+    ("source", "half"), [("x = 1\nfrom json import dumps", True), ("print('import json')", False)]
+)
+def test_of_an_interruption_that_no_cell_tells_only_one_with_imports_is_doubted(
+    root, monkeypatch, source, half
+):
+    with Kernel(root) as kernel:
+        answers = iter([Broken("no answer"), [stored("1", "1\n")]])
+
+        def run(cells):
+            match next(answers):
+                case Broken() as error:
+                    raise error
+                case ran:
+                    return ran
+
+        monkeypatch.setattr(kernel, "run", run)
+        assert kernel.interrupt(cell(source), 60)
+        assert kernel.half_imported is half
+
+
 def test_half_a_file_after_an_interruption_is_noticed(root):
     cells = [cell(f"open('../data/big.part', 'w').write('half')\n{WAIT}")]
     with Kernel(root) as kernel:

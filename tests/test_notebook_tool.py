@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import ExitStack
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -373,26 +375,28 @@ class Robbed(KernelManager):
 
 @pytest.mark.skipif(os.name != "posix", reason="this system has no sockets in files")
 @pytest.mark.parametrize("by_files", [False, True], ids=["ports", "files"])
-def test_a_kernel_starts_though_others_take_ports_that_were_free(tmp_path, by_files):
+def test_a_kernel_starts_though_others_take_ports_that_were_free(by_files):
     with ExitStack() as thieves:
+        # not tmp_path, whose name may be too long for a socket, as it is on macOS
+        folder = Path(thieves.enter_context(tempfile.TemporaryDirectory(dir="/tmp")))
         manager = Robbed(kernel_name="python3")
         manager.thieves = thieves
         if by_files:
-            talk_by_files(manager, tmp_path)
+            talk_by_files(manager, folder)
         manager.start_kernel(stderr=subprocess.DEVNULL)
         client = manager.client()
         client.start_channels()
         try:
             if by_files:
                 client.wait_for_ready(60)
-                assert len(list(tmp_path.iterdir())) == 5
+                assert len(list(folder.iterdir())) == 5
             else:  # what the files are for
                 with pytest.raises(RuntimeError, match="Kernel died before replying"):
                     client.wait_for_ready(60)
         finally:
             client.stop_channels()
             manager.shutdown_kernel(now=True)
-    assert list(tmp_path.iterdir()) == []
+        assert list(folder.iterdir()) == []
 
 
 def test_where_a_file_s_name_would_be_too_long_a_kernel_keeps_its_ports(tmp_path):
